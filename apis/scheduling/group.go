@@ -1,0 +1,21 @@
+// Copyright The Coxswain Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package scheduling
+
+import (
+	schedulingv1 "k8s.io/api/scheduling/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"coxswain.dev/coxswain/apis/kind"
+)
+
+// Group is the group as the API server installs it.
+func Group() kind.Group {
+	return kind.Group{
+		Name:        "scheduling.k8s.io",
+		Versions:    []string{"v1"},
+		AddToScheme: []func(*runtime.Scheme) error{schedulingv1.AddToScheme},
+		Kinds:       []kind.Kind{},
+	}
+}
