@@ -49,6 +49,10 @@ type Description struct {
 	CreateOnUpdate         bool
 	RequireResourceVersion bool
 	GracefulDeletion       func(obj runtime.Object, options *metav1.DeleteOptions) bool
+	Held                   func(obj runtime.Object) bool
+	OnDelete               func(obj runtime.Object)
+	OrphanByDefault        bool
+	ReturnDeleted          bool
 	TTL                    func(obj runtime.Object) uint64
 
 	Columns       []Column[runtime.Object]
@@ -83,6 +87,9 @@ func (k Of[T, L]) Describe() *Description {
 		Owns:                   k.Owns,
 		CreateOnUpdate:         k.CreateOnUpdate,
 		RequireResourceVersion: k.RequireResourceVersion,
+		OnDelete:               one(k.OnDelete),
+		OrphanByDefault:        k.OrphanByDefault,
+		ReturnDeleted:          k.ReturnDeleted,
 		Indexed:                k.Indexed,
 		Also:                   k.Also,
 		Default:                one(k.Default),
@@ -113,6 +120,9 @@ func (k Of[T, L]) Describe() *Description {
 		d.GracefulDeletion = func(obj runtime.Object, options *metav1.DeleteOptions) bool {
 			return k.GracefulDeletion(obj.(T), options)
 		}
+	}
+	if k.Held != nil {
+		d.Held = func(obj runtime.Object) bool { return k.Held(obj.(T)) }
 	}
 	if k.TTL != nil {
 		d.TTL = func(obj runtime.Object) uint64 { return k.TTL(obj.(T)) }

@@ -105,6 +105,16 @@ type Of[T Object, L runtime.Object] struct {
 	// true when the object must first be marked (deletionTimestamp) and removed by someone else later. Nil deletes
 	// at once (finalizers aside).
 	GracefulDeletion func(obj T, options *metav1.DeleteOptions) bool
+	// Held reports that something besides metadata.finalizers keeps a deleted object (spec.finalizers of a Namespace):
+	// it is marked as deleted and stays until an update leaves it neither held nor with finalizers. Nil means never.
+	// Held kinds have no deletecollection, as in Kubernetes.
+	Held func(T) bool
+	// OnDelete adjusts a held object when it is marked as deleted.
+	OnDelete func(obj T)
+	// OrphanByDefault leaves dependents alone when a delete request does not say what to do with them.
+	OrphanByDefault bool
+	// ReturnDeleted makes a delete answer with the object instead of a Status.
+	ReturnDeleted bool
 	// TTL is how long a stored object lives, in seconds; nil or zero means for ever.
 	TTL func(obj T) uint64
 
