@@ -1,0 +1,54 @@
+# Copyright The Coxswain Authors.
+# SPDX-License-Identifier: Apache-2.0
+
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -o errexit -o nounset -o pipefail -c
+.DEFAULT_GOAL := help
+
+##@ Use
+up: build images ## Build everything, start a cluster, deploy the sample and say how to reach it
+	hack/up.sh
+
+down: ## Stop the cluster of `make up` and remove everything it made
+	hack/down.sh
+
+##@ Build
+build: runtime bin/coxswain ## Build bin/coxswain with the container runtime inside
+
+.PHONY: bin/coxswain
+bin/coxswain:
+	hack/build.sh
+
+runtime: ## Build containerd, its shim, runc and the CNI plugins (when their pins changed)
+	hack/runtime/build.sh
+
+images: bin/coxswain ## Build the sample images
+	hack/images.sh
+
+##@ Check
+test: build images verify ## Everything that CI runs
+	hack/test.sh
+
+unit: ## Tests that need neither root nor a built binary
+	go test ./...
+
+e2e: build images ## The end-to-end suite on real containers (root)
+	hack/e2e.sh
+
+bench: build images ## Benchmarks, medians of 5
+	go test ./test/bench -run '^$$' -bench . -benchtime 1x -timeout 30m
+
+generate: ## Write what is generated again
+	hack/update-codegen.sh
+	hack/openapi/update.sh
+
+verify: ## Check formatting, conventions and generated code
+	hack/verify.sh
+
+lint: ## golangci-lint, with the version pinned in hack/tools
+	hack/lint.sh
+
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: up down build runtime images test unit e2e bench generate verify lint help
