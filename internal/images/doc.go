@@ -1,0 +1,10 @@
+// Copyright The Coxswain Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package images makes container images from static programs and puts them into containerd, with no registry and no
+// container software on the machine that builds them.
+//
+//	Build(Spec)  files on an empty file system → an OCI image; the same input gives the same digest
+//	Save, Open   images ⇄ a tar file that `docker load` and `ctr images import` read as well
+//	Load         images → a running containerd, over its own API (content, images, leases)
+package images
