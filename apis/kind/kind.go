@@ -38,6 +38,8 @@ const (
 	// StatusApart gives the kind a status subresource: create and update keep Status as it was (empty on create),
 	// and /status changes nothing but Status.
 	StatusApart
+	// StatusOnCreate, with StatusApart, keeps the Status that a new object comes with: a Node registers with its own.
+	StatusOnCreate
 )
 
 // Names are how a kind is spoken of.
@@ -118,7 +120,8 @@ type Of[T Object, L runtime.Object] struct {
 	// TTL is how long a stored object lives, in seconds; nil or zero means for ever.
 	TTL func(obj T) uint64
 
-	// Columns are the table columns after Name; nil means just Age.
+	// Columns are the table columns after Name; nil means just Age. A column that is called Name itself replaces the
+	// first one, wherever it stands (Event has it last).
 	Columns []Column[T]
 	// RowConditions mark rows, for example a pod that is done; may be nil.
 	RowConditions func(T) []metav1.TableRowCondition
