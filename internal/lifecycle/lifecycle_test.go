@@ -93,3 +93,31 @@ func await(t *testing.T, ready <-chan struct{}) {
 		t.Fatal("not ready in 10 s")
 	}
 }
+
+func TestTogetherIsReadyWhenAllAreAndFailsWithAny(t *testing.T) {
+	log := &journal{}
+	build := func(f *fake) func(context.Context) (Component, error) {
+		return func(context.Context) (Component, error) { return f, nil }
+	}
+	both := &Together{}
+	both.Add("a", build(&fake{name: "a", log: log, ready: make(chan struct{})}))
+	both.Add("b", build(&fake{name: "b", log: log, ready: make(chan struct{})}))
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- both.Start(ctx) }()
+	await(t, both.Ready())
+	cancel()
+	if err := <-done; err != nil {
+		t.Errorf("a clean stop: %v", err)
+	}
+	if len(log.lines) != 4 {
+		t.Errorf("got %v, want two starts and two stops", log.lines)
+	}
+
+	broken := &Together{}
+	broken.Add("a", build(&fake{name: "a", log: log, ready: make(chan struct{})}))
+	broken.Add("b", build(&fake{name: "b", log: log, ready: make(chan struct{}), fail: errors.New("no disk")}))
+	if err := broken.Start(t.Context()); err == nil || err.Error() != "b: no disk" {
+		t.Errorf("got %v, want the failure of b", err)
+	}
+}
