@@ -1,0 +1,75 @@
+// Copyright The Coxswain Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package tokens
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	genericapirequest "k8s.io/apiserver/pkg/endpoints/request"
+)
+
+// Reader is the part of a store that Stores needs; *genericregistry.Store has it.
+type Reader interface {
+	Get(ctx context.Context, name string, options *metav1.GetOptions) (runtime.Object, error)
+}
+
+// Stores is a Getter over the API server's own storage. It reads the watch cache first, and the database only when the
+// cache has not got the object or has an older one of that name: a token may be used a moment after its account was
+// made, perhaps on another API server.
+type Stores func(schema.GroupResource) Reader
+
+var _ Getter = Stores(nil)
+
+// ServiceAccount implements Getter.
+func (s Stores) ServiceAccount(ctx context.Context, namespace, name, uid string) (*corev1.ServiceAccount, error) {
+	return get[*corev1.ServiceAccount](ctx, s, "serviceaccounts", namespace, name, uid)
+}
+
+// Pod implements Getter.
+func (s Stores) Pod(ctx context.Context, namespace, name, uid string) (*corev1.Pod, error) {
+	return get[*corev1.Pod](ctx, s, "pods", namespace, name, uid)
+}
+
+// Secret implements Getter.
+func (s Stores) Secret(ctx context.Context, namespace, name, uid string) (*corev1.Secret, error) {
+	return get[*corev1.Secret](ctx, s, "secrets", namespace, name, uid)
+}
+
+// Node implements Getter.
+func (s Stores) Node(ctx context.Context, name, uid string) (*corev1.Node, error) {
+	return get[*corev1.Node](ctx, s, "nodes", "", name, uid)
+}
+
+func get[T interface {
+	runtime.Object
+	metav1.Object
+}](ctx context.Context, stores Stores, resource, namespace, name, uid string) (T, error) {
+	var none T
+	store := stores(schema.GroupResource{Resource: resource})
+	if store == nil {
+		return none, fmt.Errorf("%s are not served yet", resource)
+	}
+	ctx = genericapirequest.WithNamespace(ctx, namespace)
+	obj, err := store.Get(ctx, name, &metav1.GetOptions{ResourceVersion: "0"})
+	if found, ok := obj.(T); err == nil && ok && (uid == "" || string(found.GetUID()) == uid) {
+		return found, nil
+	}
+	if err != nil && !apierrors.IsNotFound(err) {
+		return none, err
+	}
+	if obj, err = store.Get(ctx, name, &metav1.GetOptions{}); err != nil {
+		return none, err
+	}
+	found, ok := obj.(T)
+	if !ok {
+		return none, fmt.Errorf("reading %s %s: unexpected type %T", resource, name, obj)
+	}
+	return found, nil
+}
