@@ -10,6 +10,7 @@ import (
 	"coxswain.dev/coxswain/apis/autoscaling"
 	"coxswain.dev/coxswain/apis/certificates"
 	"coxswain.dev/coxswain/apis/coordination"
+	"coxswain.dev/coxswain/apis/core"
 	"coxswain.dev/coxswain/apis/discovery"
 	"coxswain.dev/coxswain/apis/kind"
 	"coxswain.dev/coxswain/apis/policy"
@@ -20,6 +21,7 @@ import (
 // Groups are all built-in groups, in the order in which discovery lists them.
 func Groups() []kind.Group {
 	return []kind.Group{
+		core.Group(),
 		apps.Group(),
 		authentication.Group(),
 		authorization.Group(),

@@ -16,6 +16,6 @@ func Group() kind.Group {
 		Name:        "apps",
 		Versions:    []string{"v1"},
 		AddToScheme: []func(*runtime.Scheme) error{appsv1.AddToScheme},
-		Kinds:       []kind.Kind{},
+		Kinds:       []kind.Kind{Deployments, ReplicaSets},
 	}
 }

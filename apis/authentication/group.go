@@ -16,6 +16,6 @@ func Group() kind.Group {
 		Name:        "authentication.k8s.io",
 		Versions:    []string{"v1"},
 		AddToScheme: []func(*runtime.Scheme) error{authenticationv1.AddToScheme},
-		Kinds:       []kind.Kind{},
+		Kinds:       []kind.Kind{SelfSubjectReviews, TokenRequests, TokenReviews},
 	}
 }

@@ -16,6 +16,6 @@ func Group() kind.Group {
 		Name:        "authorization.k8s.io",
 		Versions:    []string{"v1"},
 		AddToScheme: []func(*runtime.Scheme) error{authorizationv1.AddToScheme},
-		Kinds:       []kind.Kind{},
+		Kinds:       []kind.Kind{LocalSubjectAccessReviews, SelfSubjectAccessReviews, SelfSubjectRulesReviews, SubjectAccessReviews},
 	}
 }

@@ -17,6 +17,6 @@ func Group() kind.Group {
 		Name:        "autoscaling",
 		Versions:    []string{"v2", "v1"},
 		AddToScheme: []func(*runtime.Scheme) error{autoscalingv2.AddToScheme, autoscalingv1.AddToScheme},
-		Kinds:       []kind.Kind{},
+		Kinds:       []kind.Kind{HorizontalPodAutoscalers, Scales},
 	}
 }

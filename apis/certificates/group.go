@@ -16,6 +16,6 @@ func Group() kind.Group {
 		Name:        "certificates.k8s.io",
 		Versions:    []string{"v1"},
 		AddToScheme: []func(*runtime.Scheme) error{certificatesv1.AddToScheme},
-		Kinds:       []kind.Kind{},
+		Kinds:       []kind.Kind{CertificateSigningRequests},
 	}
 }

@@ -16,6 +16,6 @@ func Group() kind.Group {
 		Name:        "coordination.k8s.io",
 		Versions:    []string{"v1"},
 		AddToScheme: []func(*runtime.Scheme) error{coordinationv1.AddToScheme},
-		Kinds:       []kind.Kind{},
+		Kinds:       []kind.Kind{Leases},
 	}
 }

@@ -16,6 +16,6 @@ func Group() kind.Group {
 		Name:        "discovery.k8s.io",
 		Versions:    []string{"v1"},
 		AddToScheme: []func(*runtime.Scheme) error{discoveryv1.AddToScheme},
-		Kinds:       []kind.Kind{},
+		Kinds:       []kind.Kind{EndpointSlices},
 	}
 }

@@ -16,6 +16,6 @@ func Group() kind.Group {
 		Name:        "policy",
 		Versions:    []string{"v1"},
 		AddToScheme: []func(*runtime.Scheme) error{policyv1.AddToScheme},
-		Kinds:       []kind.Kind{},
+		Kinds:       []kind.Kind{Evictions},
 	}
 }

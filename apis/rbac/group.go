@@ -16,6 +16,6 @@ func Group() kind.Group {
 		Name:        "rbac.authorization.k8s.io",
 		Versions:    []string{"v1"},
 		AddToScheme: []func(*runtime.Scheme) error{rbacv1.AddToScheme},
-		Kinds:       []kind.Kind{},
+		Kinds:       []kind.Kind{ClusterRoleBindings, ClusterRoles, RoleBindings, Roles},
 	}
 }

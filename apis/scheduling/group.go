@@ -16,6 +16,6 @@ func Group() kind.Group {
 		Name:        "scheduling.k8s.io",
 		Versions:    []string{"v1"},
 		AddToScheme: []func(*runtime.Scheme) error{schedulingv1.AddToScheme},
-		Kinds:       []kind.Kind{},
+		Kinds:       []kind.Kind{PriorityClasses},
 	}
 }
