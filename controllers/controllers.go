@@ -1,0 +1,130 @@
+// Copyright The Coxswain Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"slices"
+	"strings"
+
+	"coxswain.dev/coxswain/controllers/deployment"
+	"coxswain.dev/coxswain/controllers/endpoints"
+	"coxswain.dev/coxswain/controllers/endpointslice"
+	"coxswain.dev/coxswain/controllers/node/ipam"
+	"coxswain.dev/coxswain/controllers/replicaset"
+	"coxswain.dev/coxswain/controllers/rootca"
+	"coxswain.dev/coxswain/controllers/serviceaccount"
+)
+
+// entry is one controller of the list.
+type entry struct {
+	// name is kube-controller-manager's; short is the older name that it also accepts.
+	name, short string
+	// add sets the controller up, or does nothing when the configuration has no use for it.
+	add func(*setup) error
+}
+
+// list is every controller there is, by name. To add one, write its package and append it here.
+func list() []entry {
+	return []entry{
+		{replicaset.Name, "replicaset", addReplicaSet},
+		{deployment.Name, "deployment", addDeployment},
+		{endpointslice.Name, "endpointslice", addEndpointSlice},
+		{endpoints.Name, "endpoint", addEndpoints},
+		{serviceaccount.Name, "serviceaccount", addServiceAccount},
+		{rootca.Name, "root-ca-cert-publisher", addRootCA},
+		{ipam.Name, "nodeipam", addNodeIPAM},
+	}
+}
+
+// Names returns the names of all controllers, sorted.
+func Names() []string {
+	var names []string
+	for _, e := range list() {
+		names = append(names, e.name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// find returns the entry of that name or short name, or nil.
+func find(name string) *entry {
+	for _, e := range list() {
+		if e.name == name || e.short == name {
+			return &e
+		}
+	}
+	return nil
+}
+
+func trimChoice(choice string) string { return strings.TrimPrefix(choice, "-") }
+
+// chosen applies the choices of --controllers: a name beats the star.
+func chosen(choices []string, e entry) bool {
+	star := false
+	for _, choice := range choices {
+		switch trimChoice(choice) {
+		case "*":
+			star = true
+		case e.name, e.short:
+			return !strings.HasPrefix(choice, "-")
+		}
+	}
+	return star
+}
+
+func addReplicaSet(s *setup) error {
+	return replicaset.New(replicaset.Config{
+		Client: s.client(), Reader: s.reader(), Recorder: s.recorder(replicaset.Name), Clock: s.clock(), Workers: s.cfg.Workers.ReplicaSets,
+	}).SetupWithManager(s.mgr)
+}
+
+func addDeployment(s *setup) error {
+	return deployment.New(deployment.Config{
+		Client: s.client(), Reader: s.reader(), Recorder: s.recorder(deployment.Name), Clock: s.clock(), Workers: s.cfg.Workers.Deployments,
+	}).SetupWithManager(s.mgr)
+}
+
+func addEndpointSlice(s *setup) error {
+	return endpointslice.New(endpointslice.Config{
+		Client: s.client(), Clientset: s.clientset, Recorder: s.recorder(endpointslice.Name),
+		Workers: s.cfg.Workers.ServiceEndpoints, MaxEndpoints: s.cfg.MaxEndpointsPerSlice,
+	}).SetupWithManager(s.mgr)
+}
+
+func addEndpoints(s *setup) error {
+	return endpoints.New(endpoints.Config{
+		Client: s.client(), Recorder: s.recorder(endpoints.Name), Workers: s.cfg.Workers.ServiceEndpoints,
+	}).SetupWithManager(s.mgr)
+}
+
+func addServiceAccount(s *setup) error {
+	return serviceaccount.New(serviceaccount.Config{
+		Client: s.client(), Workers: s.cfg.Workers.ServiceAccounts,
+	}).SetupWithManager(s.mgr)
+}
+
+func addRootCA(s *setup) error {
+	if len(s.cfg.RootCA) == 0 {
+		return nil
+	}
+	return rootca.New(rootca.Config{Client: s.client(), Bundle: s.cfg.RootCA, Workers: s.cfg.Workers.ServiceAccounts}).SetupWithManager(s.mgr)
+}
+
+func addNodeIPAM(s *setup) error {
+	if !s.cfg.AllocateNodeCIDRs {
+		return nil
+	}
+	ranges := make([]ipam.Range, len(s.cfg.ClusterCIDRs))
+	for i, cidr := range s.cfg.ClusterCIDRs {
+		ranges[i] = ipam.Range{CIDR: cidr, NodeMask: s.cfg.NodeMaskV4}
+		if cidr.Addr().Is6() {
+			ranges[i].NodeMask = s.cfg.NodeMaskV6
+		}
+	}
+	reconciler, err := ipam.New(ipam.Config{Client: s.client(), Recorder: s.recorder(ipam.Name), Ranges: ranges, Reserved: s.cfg.ServiceCIDRs})
+	if err != nil {
+		return err
+	}
+	return reconciler.SetupWithManager(s.mgr)
+}
