@@ -171,7 +171,7 @@ func TestListsAreComplete(t *testing.T) {
 			if !entry.IsDir() || slices.Contains([]string{"internal", "options", "kind", "coxswain", "config", "testdata"}, entry.Name()) {
 				continue
 			}
-			if !strings.Contains(string(data), strconv.Quote(module+list.folder+"/"+entry.Name())) {
+			if !strings.Contains(string(data), `"`+module+list.folder+"/"+entry.Name()) {
 				t.Errorf("%s does not name %s/%s", list.file, list.folder, entry.Name())
 			}
 		}
