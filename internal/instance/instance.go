@@ -183,3 +183,6 @@ func cause(err error) error {
 	}
 	return err
 }
+
+// ContainerdState is where the containerd of the first node has its sockets.
+func ContainerdState(runDir string) string { return filepath.Join(runDir, "c") }
