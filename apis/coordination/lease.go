@@ -9,9 +9,11 @@ import (
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
 
+	"coxswain.dev/coxswain/apis/internal/meta"
 	"coxswain.dev/coxswain/apis/kind"
 )
 
@@ -64,7 +66,10 @@ func validateLease(lease, _ *coordinationv1.Lease) field.ErrorList {
 
 // validateStrategy takes the strategy that Kubernetes defines and any that is qualified with a domain.
 func validateStrategy(strategy coordinationv1.CoordinatedLeaseStrategy, path *field.Path) field.ErrorList {
-	if strategy == coordinationv1.OldestEmulationVersion || strings.Contains(string(strategy), "/") {
+	if strings.Contains(string(strategy), "/") {
+		return meta.Invalid(path, strategy, validation.IsQualifiedName(string(strategy)))
+	}
+	if strategy == coordinationv1.OldestEmulationVersion {
 		return nil
 	}
 	return field.ErrorList{field.NotSupported(path, strategy, []coordinationv1.CoordinatedLeaseStrategy{coordinationv1.OldestEmulationVersion})}
