@@ -1,0 +1,132 @@
+// Copyright The Coxswain Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package kubelet
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
+)
+
+// DefaultPort is where a node agent listens when its Node does not say.
+const DefaultPort = 10250
+
+// DefaultAddressTypes are the kinds of a node's addresses in the order in which they are tried.
+func DefaultAddressTypes() []corev1.NodeAddressType {
+	return []corev1.NodeAddressType{
+		corev1.NodeHostName, corev1.NodeInternalDNS, corev1.NodeInternalIP, corev1.NodeExternalDNS, corev1.NodeExternalIP,
+	}
+}
+
+// Nodes reads nodes; tokens.Stores does.
+type Nodes interface {
+	Node(ctx context.Context, name, uid string) (*corev1.Node, error)
+}
+
+// Config says how to reach node agents.
+type Config struct {
+	Nodes Nodes
+	// TLS holds our client certificate, and the authority of the agents' serving certificates. Without an authority
+	// they are not verified.
+	TLS *tls.Config
+	// AddressTypes are tried in order; nil means DefaultAddressTypes.
+	AddressTypes []corev1.NodeAddressType
+	// Dial is nil for a plain dialer.
+	Dial utilnet.DialFunc
+	// Timeout bounds a connection attempt; zero means 5 seconds.
+	Timeout time.Duration
+}
+
+// Client reaches node agents. It is safe for concurrent use.
+type Client struct {
+	nodes     Nodes
+	types     []corev1.NodeAddressType
+	transport *http.Transport
+}
+
+// New makes a client.
+func New(c Config) *Client {
+	if c.AddressTypes == nil {
+		c.AddressTypes = DefaultAddressTypes()
+	}
+	if c.Timeout == 0 {
+		c.Timeout = 5 * time.Second
+	}
+	if c.Dial == nil {
+		c.Dial = (&net.Dialer{Timeout: c.Timeout, KeepAlive: 30 * time.Second}).DialContext
+	}
+	config := &tls.Config{}
+	if c.TLS != nil {
+		config = c.TLS.Clone()
+	}
+	if config.RootCAs == nil {
+		config.InsecureSkipVerify = true //nolint:gosec // agents sign their own certificates unless an authority is given
+	}
+	return &Client{nodes: c.Nodes, types: c.AddressTypes, transport: &http.Transport{
+		TLSClientConfig:     config,
+		DialContext:         c.Dial,
+		TLSHandshakeTimeout: 10 * time.Second,
+		MaxIdleConnsPerHost: 25,
+		IdleConnTimeout:     90 * time.Second,
+		// Streams are upgraded connections, which HTTP/2 has not.
+		TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{},
+	}}
+}
+
+// Location is where a node agent is.
+type Location struct {
+	Host      string // host:port
+	Transport http.RoundTripper
+}
+
+// URL is the address of path at the agent.
+func (l Location) URL(path string, query url.Values) *url.URL {
+	return &url.URL{Scheme: "https", Host: l.Host, Path: path, RawQuery: query.Encode()}
+}
+
+// Locate finds the agent of a node. Its errors are fit for clients.
+func (c *Client) Locate(ctx context.Context, node string) (Location, error) {
+	if node == "" {
+		return Location{}, apierrors.NewBadRequest("the pod has not been assigned to a node yet")
+	}
+	n, err := c.nodes.Node(ctx, node, "")
+	if err != nil {
+		return Location{}, err
+	}
+	address, err := pickAddress(n, c.types)
+	if err != nil {
+		return Location{}, apierrors.NewInternalError(err)
+	}
+	port := int(n.Status.DaemonEndpoints.KubeletEndpoint.Port)
+	if port == 0 {
+		port = DefaultPort
+	}
+	return Location{Host: net.JoinHostPort(address, strconv.Itoa(port)), Transport: c.transport}, nil
+}
+
+// CloseIdle closes connections that nobody uses.
+func (c *Client) CloseIdle() { c.transport.CloseIdleConnections() }
+
+var errNoAddress = errors.New("no preferred addresses found")
+
+func pickAddress(n *corev1.Node, types []corev1.NodeAddressType) (string, error) {
+	for _, t := range types {
+		i := slices.IndexFunc(n.Status.Addresses, func(a corev1.NodeAddress) bool { return a.Type == t && a.Address != "" })
+		if i >= 0 {
+			return n.Status.Addresses[i].Address, nil
+		}
+	}
+	return "", fmt.Errorf("%w on node %s; known addresses: %v", errNoAddress, n.Name, n.Status.Addresses)
+}
