@@ -10,7 +10,9 @@ import (
 	"coxswain.dev/coxswain/controllers/deployment"
 	"coxswain.dev/coxswain/controllers/endpoints"
 	"coxswain.dev/coxswain/controllers/endpointslice"
+	"coxswain.dev/coxswain/controllers/node/eviction"
 	"coxswain.dev/coxswain/controllers/node/ipam"
+	"coxswain.dev/coxswain/controllers/node/lifecycle"
 	"coxswain.dev/coxswain/controllers/replicaset"
 	"coxswain.dev/coxswain/controllers/rootca"
 	"coxswain.dev/coxswain/controllers/serviceaccount"
@@ -34,6 +36,8 @@ func list() []entry {
 		{serviceaccount.Name, "serviceaccount", addServiceAccount},
 		{rootca.Name, "root-ca-cert-publisher", addRootCA},
 		{ipam.Name, "nodeipam", addNodeIPAM},
+		{lifecycle.Name, "nodelifecycle", addNodeLifecycle},
+		{eviction.Name, "taint-eviction", addEviction},
 	}
 }
 
@@ -127,4 +131,16 @@ func addNodeIPAM(s *setup) error {
 		return err
 	}
 	return reconciler.SetupWithManager(s.mgr)
+}
+
+func addNodeLifecycle(s *setup) error {
+	return lifecycle.New(lifecycle.Config{
+		Client: s.client(), Recorder: s.recorder("node-controller"), Clock: s.clock(), Settings: lifecycle.Settings(s.cfg.Nodes),
+	}).SetupWithManager(s.mgr)
+}
+
+func addEviction(s *setup) error {
+	return eviction.New(eviction.Config{
+		Client: s.client(), Recorder: s.recorder(eviction.Name), Clock: s.clock(),
+	}).SetupWithManager(s.mgr)
 }

@@ -57,7 +57,7 @@ type Serving struct {
 // New returns the defaults of kube-controller-manager.
 func New() *Options {
 	return &Options{
-		Serving:         Serving{BindAddress: "0.0.0.0", SecurePort: 10257, InsecurePort: 10252},
+		Serving:         Serving{BindAddress: "127.0.0.1", SecurePort: 10257, InsecurePort: 10252},
 		Controllers:     []string{"*"},
 		SigningDuration: 365 * 24 * time.Hour,
 		LeaderElect:     true,
