@@ -58,7 +58,7 @@ func createPod(_ context.Context, pod *corev1.Pod) {
 
 func validatePod(pod, old *corev1.Pod) field.ErrorList {
 	if old == nil {
-		return pods.ValidatePod(pod)
+		return pods.ValidateNewPod(pod)
 	}
 	return pods.ValidatePodUpdate(pod, old)
 }

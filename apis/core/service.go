@@ -33,6 +33,7 @@ var Services = kind.Of[*corev1.Service, *corev1.ServiceList]{
 	OnUpdate: func(_ context.Context, s, old *corev1.Service) {
 		PatchAllocated(s, old)
 		NormalizeClusterIPs(s, old)
+		trimReleasedFamily(s, old)
 		dropOfOldType(s, old)
 	},
 	CreateOnUpdate: true,

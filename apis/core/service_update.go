@@ -82,6 +82,19 @@ func NormalizeClusterIPs(s, old *corev1.Service) {
 	}
 }
 
+// trimReleasedFamily takes the second address and family from a service that asks for only one from now on.
+func trimReleasedFamily(s, old *corev1.Service) {
+	if s.Spec.IPFamilyPolicy == nil || *s.Spec.IPFamilyPolicy != corev1.IPFamilyPolicySingleStack || !needsClusterIP(s) || !needsClusterIP(old) {
+		return
+	}
+	if len(s.Spec.ClusterIPs) == 2 && slices.Equal(s.Spec.ClusterIPs, old.Spec.ClusterIPs) {
+		s.Spec.ClusterIPs = s.Spec.ClusterIPs[:1]
+	}
+	if len(s.Spec.IPFamilies) == 2 && slices.Equal(s.Spec.IPFamilies, old.Spec.IPFamilies) {
+		s.Spec.IPFamilies = s.Spec.IPFamilies[:1]
+	}
+}
+
 // dropOfOldType removes what only the old type of the service had, where the update left it as it was. Values that the
 // update changed stay, for validation to judge.
 func dropOfOldType(s, old *corev1.Service) {
