@@ -33,8 +33,8 @@ var CertificateSigningRequests = kind.Of[*certificatesv1.CertificateSigningReque
 		csr.Spec = old.Spec // what was asked for, and by whom, is what gets approved
 	},
 	OnStatusUpdate: func(_ context.Context, csr, old *certificatesv1.CertificateSigningRequest) {
-		keepApproval(csr, old)
 		stampConditions(csr, old, time.Now())
+		keepApproval(csr, old) // undated as it may be
 	},
 	Fields: map[string]func(*certificatesv1.CertificateSigningRequest) string{
 		"spec.signerName": func(csr *certificatesv1.CertificateSigningRequest) string { return csr.Spec.SignerName },
