@@ -1,0 +1,100 @@
+// Copyright The Coxswain Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package apiserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
+)
+
+const (
+	// stopGrace is how long requests in flight may still take once the server was told to stop.
+	stopGrace = time.Second
+	// readyPoll is how often the server looks whether all that it started is up.
+	readyPoll = 5 * time.Millisecond
+)
+
+// run is Start. What it opens it closes in reverse order: listeners, the chain of servers, the store.
+func (s *Server) run(ctx context.Context) error {
+	listeners, err := listen(s.config.Serving)
+	if err != nil {
+		return err
+	}
+	defer listeners.close()
+	s.mu.Lock()
+	s.address = listeners.secure[0].Addr()
+	s.mu.Unlock()
+
+	// etcd needs most of its time to wait for a disk and an election; the chain is made meanwhile.
+	store := s.openStore(ctx)
+	defer store.close()
+	c, err := s.build(ctx, listeners, store)
+	if err != nil {
+		return err
+	}
+	return s.serve(ctx, c, listeners, store)
+}
+
+// serve runs the chain until ctx ends or the store fails.
+func (s *Server) serve(ctx context.Context, c *chain, listeners *listeners, store *store) error {
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	handler := http.Handler(c.aggregator.GenericAPIServer.Handler)
+	s.handler.Store(&handler)
+	close(s.handling)
+
+	prepared, err := c.aggregator.PrepareRun()
+	if err != nil {
+		return fmt.Errorf("preparing the API server: %w", err)
+	}
+	c.aggregator.GenericAPIServer.ShutdownTimeout = stopGrace
+	stopped := make(chan error, 1)
+	go func() { stopped <- prepared.Run(serving) }()
+	if err := listeners.serveFurther(serving, handler, c.secure); err != nil {
+		stop()
+		return errors.Join(err, <-stopped)
+	}
+	go s.announce(serving, c.client)
+
+	var failure error
+	select {
+	case <-ctx.Done():
+	case failure = <-store.failed():
+		failure = fmt.Errorf("etcd stopped: %w", failure)
+	case err := <-stopped:
+		return errors.Join(errors.New("the API server stopped by itself"), err)
+	}
+	stop()
+	// Watches never end by themselves, and anything slow is not worth waiting for.
+	abort := time.AfterFunc(s.config.Serving.ShutdownDelay+stopGrace/2, c.abort)
+	defer abort.Stop()
+	c.endWatches()
+	return errors.Join(failure, <-stopped)
+}
+
+// announce closes Ready when /readyz says ok.
+func (s *Server) announce(ctx context.Context, client rest.Interface) {
+	ticker := time.NewTicker(readyPoll)
+	defer ticker.Stop()
+	for {
+		err := client.Get().AbsPath("/readyz").Do(ctx).Error()
+		if err == nil {
+			klog.V(1).InfoS("The API server is ready")
+			close(s.ready)
+			return
+		}
+		klog.V(5).InfoS("Not ready yet", "err", err)
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}

@@ -1,0 +1,68 @@
+// Copyright The Coxswain Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package apiserver
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+
+	"k8s.io/apiserver/pkg/authentication/user"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
+
+	"coxswain.dev/coxswain/apis"
+)
+
+// Server is an API server.
+type Server struct {
+	config Config
+	ready  chan struct{}
+
+	// handler is the whole chain of filters and servers; set once it can take requests.
+	handler  atomic.Pointer[http.Handler]
+	handling chan struct{}
+
+	mu      sync.Mutex
+	address net.Addr // guarded by mu
+}
+
+// New makes a server of config, which must be valid (see options.Validate). It opens and starts nothing.
+func New(config Config) (*Server, error) {
+	if config.Groups == nil {
+		config.Groups = apis.Groups()
+	}
+	config.Groups = withForeign(config.Groups)
+	if config.Clock == nil {
+		config.Clock = clock.RealClock{}
+	}
+	if len(config.Store.Servers) == 0 && config.Store.Embedded.Dir == "" {
+		return nil, errors.New("the API server needs a data directory or the addresses of an etcd cluster")
+	}
+	return &Server{config: config, ready: make(chan struct{}), handling: make(chan struct{})}, nil
+}
+
+// Ready is closed when the server answers every request that it ever will (/readyz says ok).
+func (s *Server) Ready() <-chan struct{} { return s.ready }
+
+// Address is where the server listens for HTTPS, nil before Start has opened it.
+func (s *Server) Address() net.Addr {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.address
+}
+
+// ConfigFor is how other parts of this process reach the server as u: straight into the handler chain, with no socket,
+// no TLS and no credentials that could leak. Requests wait until the server is up.
+func (s *Server) ConfigFor(u user.Info) *rest.Config {
+	return inMemoryConfig(s, u)
+}
+
+// Start runs the server until ctx ends.
+func (s *Server) Start(ctx context.Context) error {
+	return s.run(ctx)
+}

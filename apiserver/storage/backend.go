@@ -1,0 +1,96 @@
+// Copyright The Coxswain Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package storage
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/client/v3/kubernetes"
+	"k8s.io/apimachinery/pkg/runtime"
+	genericstorage "k8s.io/apiserver/pkg/storage"
+	"k8s.io/apiserver/pkg/storage/etcd3"
+	etcdfeature "k8s.io/apiserver/pkg/storage/feature"
+	"k8s.io/apiserver/pkg/storage/storagebackend"
+	"k8s.io/apiserver/pkg/storage/value/encrypt/identity"
+	flowcontrolrequest "k8s.io/apiserver/pkg/util/flowcontrol/request"
+	"k8s.io/utils/clock"
+)
+
+// Config is a Backend.
+type Config struct {
+	// Client reaches etcd. Whoever made it closes it, after the backend.
+	Client *clientv3.Client
+	// Prefix comes before all keys.
+	Prefix string
+	// CompactionInterval is how often old versions are given up.
+	CompactionInterval time.Duration
+	Clock              clock.WithTicker
+	// Objects counts what is stored, for estimates of what a list will cost; may be nil.
+	Objects flowcontrolrequest.StorageObjectCountTracker
+}
+
+// Backend is etcd as all storages of a server share it.
+type Backend struct {
+	config    Config
+	client    *kubernetes.Client
+	compactor interface {
+		etcd3.Compactor
+		Stop()
+	}
+}
+
+// Open starts what the storages share.
+func Open(ctx context.Context, config Config) *Backend {
+	client := &kubernetes.Client{Client: config.Client}
+	client.KV = etcd3.NewETCDLatencyTracker(client.KV)
+	client.Kubernetes = client
+	// Lists from the cache and WatchList are only used when etcd is known to report progress. The library asks the
+	// endpoints of a client, and a client within the process has none.
+	etcdfeature.DefaultFeatureSupportChecker.CheckClient(ctx, withEndpoint{config.Client}, genericstorage.RequestWatchProgress)
+	return &Backend{
+		config:    config,
+		client:    client,
+		compactor: etcd3.NewCompactor(config.Client, config.CompactionInterval, config.Clock, nil),
+	}
+}
+
+// Close stops what Open started.
+func (b *Backend) Close() { b.compactor.Stop() }
+
+// Check reports whether etcd answers.
+func (b *Backend) Check(ctx context.Context) error {
+	if _, err := b.client.KV.Get(ctx, path.Join("/", b.config.Prefix, "health")); err != nil {
+		return fmt.Errorf("reading from etcd: %w", err)
+	}
+	return nil
+}
+
+// raw is the storage of one resource without a cache.
+func (b *Backend) raw(config *storagebackend.ConfigForResource, prefix string, newFunc, newListFunc func() runtime.Object) (genericstorage.Interface, func(), error) {
+	versioner := genericstorage.APIObjectVersioner{}
+	transformer := config.Transformer
+	if transformer == nil {
+		transformer = identity.NewEncryptCheckTransformer()
+	}
+	store, err := etcd3.New(b.client, b.compactor, config.Codec, newFunc, newListFunc, config.Prefix, prefix, config.GroupResource,
+		transformer, config.LeaseManagerConfig, etcd3.NewDefaultDecoder(config.Codec, versioner), versioner)
+	if err != nil {
+		return nil, nil, fmt.Errorf("opening the storage of %s: %w", config.GroupResource, err)
+	}
+	return store, store.Close, nil
+}
+
+// withEndpoint names the one endpoint of a client that may have none.
+type withEndpoint struct{ *clientv3.Client }
+
+func (c withEndpoint) Endpoints() []string {
+	if endpoints := c.Client.Endpoints(); len(endpoints) > 0 {
+		return endpoints
+	}
+	return []string{fmt.Sprintf("in-process-%p", c.Client)}
+}
