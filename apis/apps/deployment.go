@@ -26,8 +26,10 @@ var Deployments = kind.Of[*appsv1.Deployment, *appsv1.DeploymentList]{
 	Default:        defaultDeployment,
 	Validate:       validateDeployment,
 	ValidateStatus: validateDeploymentStatus,
-	Warnings:       func(d, old *appsv1.Deployment) []string { return nameWarnings(d.Name, old == nil) },
-	Owns:           kind.Generation | kind.StatusApart,
+	Warnings: func(d, old *appsv1.Deployment) []string {
+		return warnings(d, old, &d.Spec.Template)
+	},
+	Owns: kind.Generation | kind.StatusApart,
 	Meaning: func(d, old *appsv1.Deployment) bool {
 		// Annotations count too: the controller copies them to its replica sets and so has to look again.
 		return !equality.Semantic.DeepEqual(d.Spec, old.Spec) || !equality.Semantic.DeepEqual(d.Annotations, old.Annotations)

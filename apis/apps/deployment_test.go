@@ -230,14 +230,31 @@ func TestDeploymentRow(t *testing.T) {
 		"Ready=3/3", "Up-to-date=2", "Available=1", "Age=90s", "Containers=web,log", "Images=web:1,log:2", "Selector=app=web")
 }
 
-func TestWarningsOfNames(t *testing.T) {
-	d := web(func(d *appsv1.Deployment) { d.Name = "web.v2" })
-	warnings := Deployments.Warnings(d, nil)
-	if len(warnings) != 1 || !strings.HasPrefix(warnings[0],
-		"metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended: [") {
-		t.Errorf("on create: %q", warnings)
-	}
-	if warnings := Deployments.Warnings(d, d); len(warnings) != 0 {
-		t.Errorf("on update: %q", warnings)
+func TestDeploymentWarnings(t *testing.T) {
+	const name = "metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended: ["
+	const label = `spec.template.spec.nodeSelector[beta.kubernetes.io/os]: deprecated since v1.14; use "kubernetes.io/os" instead`
+	dotted := web(func(d *appsv1.Deployment) {
+		d.Name, d.Generation = "web.v2", 2
+		d.Spec.Template.Spec.NodeSelector = map[string]string{"beta.kubernetes.io/os": "linux"}
+	})
+	for name, c := range map[string]struct {
+		old  *appsv1.Deployment
+		want []string
+	}{
+		"on create":                            {want: []string{name, label}},
+		"on an update of the spec":             {web(func(d *appsv1.Deployment) { d.Generation = 1 }), []string{label}},
+		"on an update of nothing but metadata": {web(func(d *appsv1.Deployment) { d.Generation = 2 }), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := Deployments.Warnings(dotted, c.old)
+			if len(got) != len(c.want) {
+				t.Fatalf("%d warnings, want %d: %q", len(got), len(c.want), got)
+			}
+			for i := range got {
+				if !strings.HasPrefix(got[i], c.want[i]) {
+					t.Errorf("%q, want %q…", got[i], c.want[i])
+				}
+			}
+		})
 	}
 }

@@ -24,8 +24,10 @@ var ReplicaSets = kind.Of[*appsv1.ReplicaSet, *appsv1.ReplicaSetList]{
 	Default:        defaultReplicaSet,
 	Validate:       validateReplicaSet,
 	ValidateStatus: validateReplicaSetStatus,
-	Warnings:       func(rs, old *appsv1.ReplicaSet) []string { return nameWarnings(rs.Name, old == nil) },
-	Owns:           kind.Generation | kind.StatusApart,
+	Warnings: func(rs, old *appsv1.ReplicaSet) []string {
+		return warnings(rs, old, &rs.Spec.Template)
+	},
+	Owns: kind.Generation | kind.StatusApart,
 	Columns: []kind.Column[*appsv1.ReplicaSet]{
 		{Name: "Desired", Type: "integer", Description: replicaSetSpecDoc["replicas"], Value: func(rs *appsv1.ReplicaSet, _ time.Time) any {
 			return int64(ptr.Deref(rs.Spec.Replicas, 0))

@@ -52,13 +52,20 @@ func atMost(value, limit int32, name string, path *field.Path) field.ErrorList {
 	return field.ErrorList{field.Invalid(path, value, "cannot be greater than "+name)}
 }
 
-// nameWarnings warns of names that are fine for the object and not for the pods named after it.
-func nameWarnings(name string, create bool) []string {
-	if !create {
+// warnings are about names that are fine for the object and not for the pods named after it, and about the template. An
+// update is warned of when it means something new: controllers that only touch metadata need not hear it again.
+func warnings[T interface {
+	comparable
+	metav1.Object
+}](obj, old T, template *corev1.PodTemplateSpec) []string {
+	var all []string
+	var none T
+	if old == none {
+		if msgs := validation.IsDNS1123Label(obj.GetName()); len(msgs) > 0 {
+			all = append(all, fmt.Sprintf("metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended: %v", msgs))
+		}
+	} else if obj.GetGeneration() == old.GetGeneration() {
 		return nil
 	}
-	if msgs := validation.IsDNS1123Label(name); len(msgs) > 0 {
-		return []string{fmt.Sprintf("metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended: %v", msgs)}
-	}
-	return nil
+	return append(all, pods.TemplateWarnings(&template.Spec, field.NewPath("spec", "template", "spec"))...)
 }
