@@ -1,0 +1,118 @@
+// Copyright The Coxswain Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package network
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// Setup makes the node's network in the network namespace of the calling
+// thread. Running it again repairs what is missing.
+func Setup(cfg Config) error {
+	if err := SetSysctls(); err != nil {
+		return err
+	}
+	bridge, err := ensureBridge(cfg.NodeBridge)
+	if err != nil {
+		return err
+	}
+	address := &netlink.Addr{IPNet: ipNet(cfg.NodeAddress)}
+	if err := netlink.AddrReplace(bridge, address); err != nil {
+		return fmt.Errorf("giving %s the address %s: %w", cfg.NodeBridge, cfg.NodeAddress, err)
+	}
+	if err := netlink.LinkSetUp(bridge); err != nil {
+		return fmt.Errorf("bringing %s up: %w", cfg.NodeBridge, err)
+	}
+	for _, services := range cfg.ServiceCIDRs {
+		// Nothing answers there: the address is translated before it matters
+		// where the route leads. It only decides the source address.
+		err := netlink.RouteReplace(&netlink.Route{
+			LinkIndex: bridge.Attrs().Index, Dst: ipNet(services.Masked()),
+			Src: cfg.NodeAddress.Addr().AsSlice(), Scope: netlink.SCOPE_LINK, Protocol: ownRoutes,
+		})
+		if err != nil {
+			return fmt.Errorf("adding the route to services %s: %w", services, err)
+		}
+	}
+	return nil
+}
+
+// ownRoutes is the protocol number by which we know our routes.
+const ownRoutes netlink.RouteProtocol = 99
+
+func ensureBridge(name string) (netlink.Link, error) {
+	link, err := netlink.LinkByName(name)
+	if err == nil {
+		if link.Type() != "bridge" {
+			return nil, fmt.Errorf("the network interface %s exists and is no bridge but a %s; choose another name or remove it", name, link.Type())
+		}
+		return link, nil
+	}
+	if !errors.As(err, &netlink.LinkNotFoundError{}) {
+		return nil, fmt.Errorf("looking for bridge %s: %w", name, err)
+	}
+	attributes := netlink.NewLinkAttrs()
+	attributes.Name = name
+	if err := netlink.LinkAdd(&netlink.Bridge{LinkAttrs: attributes}); err != nil && !errors.Is(err, unix.EEXIST) {
+		return nil, fmt.Errorf("adding bridge %s: %w", name, err)
+	}
+	return netlink.LinkByName(name)
+}
+
+// Remove deletes the bridges, what is still plugged into them, and all routes
+// over them. What is gone already is no error.
+func Remove(cfg Config) error {
+	var errs []error
+	for _, name := range []string{cfg.PodBridge, cfg.NodeBridge} {
+		if name != "" {
+			errs = append(errs, removeBridge(name))
+		}
+	}
+	routes, err := listOwnRoutes()
+	errs = append(errs, err)
+	for i := range routes {
+		if err := netlink.RouteDel(&routes[i]); err != nil && !errors.Is(err, unix.ESRCH) {
+			errs = append(errs, fmt.Errorf("deleting the route to %s: %w", routes[i].Dst, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func removeBridge(name string) error {
+	bridge, err := netlink.LinkByName(name)
+	if errors.As(err, &netlink.LinkNotFoundError{}) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("looking for bridge %s: %w", name, err)
+	}
+	if bridge.Type() != "bridge" {
+		return nil // not ours
+	}
+	links, err := netlink.LinkList()
+	if err != nil {
+		return fmt.Errorf("listing network interfaces: %w", err)
+	}
+	var errs []error
+	for _, link := range append(links, bridge) {
+		plugged := link.Attrs().MasterIndex == bridge.Attrs().Index && link.Type() == "veth"
+		if !plugged && link != bridge {
+			continue
+		}
+		if err := netlink.LinkDel(link); err != nil && !errors.Is(err, unix.ENODEV) {
+			errs = append(errs, fmt.Errorf("deleting %s: %w", link.Attrs().Name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func ipNet(prefix netip.Prefix) *net.IPNet {
+	return &net.IPNet{IP: prefix.Addr().AsSlice(), Mask: net.CIDRMask(prefix.Bits(), prefix.Addr().BitLen())}
+}
