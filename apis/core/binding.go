@@ -5,6 +5,7 @@ package core
 
 import (
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"coxswain.dev/coxswain/apis/kind"
@@ -12,7 +13,7 @@ import (
 
 // Bindings are requests to put a pod on a node; they are acted upon and never stored, so there are no
 // lists of them.
-var Bindings = kind.Of[*corev1.Binding, *corev1.Binding]{
+var Bindings = kind.Of[*corev1.Binding, *metav1.List]{
 	GroupVersion: corev1.SchemeGroupVersion,
 	Names:        kind.Names{Plural: "bindings"},
 	Transient:    true,

@@ -20,7 +20,7 @@ var Nodes = kind.Of[*corev1.Node, *corev1.NodeList]{
 	Names:           kind.Names{Plural: "nodes", Short: []string{"no"}},
 	Scope:           kind.Cluster,
 	StorageResource: "minions",
-	Owns:            kind.StatusApart,
+	Owns:            kind.StatusApart | kind.StatusOnCreate,
 	Default:         defaultNode,
 	Validate:        validateNode,
 	ValidateStatus:  validateNodeStatus,

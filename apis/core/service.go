@@ -24,7 +24,7 @@ var Services = kind.Of[*corev1.Service, *corev1.ServiceList]{
 	Names:           kind.Names{Plural: "services", Short: []string{"svc"}, Categories: []string{"all"}},
 	StorageResource: "services/specs",
 	Default:         defaultService,
-	ValidateName:    apivalidation.NameIsDNS1035Label,
+	ValidateName:    apivalidation.NameIsDNSLabel,
 	Validate:        validateService,
 	ValidateStatus:  validateServiceStatus,
 	Warnings:        serviceWarnings,
