@@ -82,6 +82,10 @@ func Roles() []rbacv1.Role {
 		role(metav1.NamespaceSystem, controllerPrefix+"token-cleaner", on(core, "secrets", "get list watch delete"), events()),
 		locking("kube-controller-manager"),
 		locking("kube-scheduler"),
+		// The proxy answers names, and publishes where as Service kube-system/kube-dns.
+		role(metav1.NamespaceSystem, "coxswain:proxy",
+			on(core, "services", "get create update patch"),
+			on("discovery.k8s.io", "endpointslices", "get list watch create update patch delete")),
 		role(metav1.NamespacePublic, controllerPrefix+"bootstrap-signer",
 			on(core, "configmaps", read), on(core, "configmaps", "update", "cluster-info"), events()),
 	}
@@ -106,6 +110,7 @@ func RoleBindings() []rbacv1.RoleBinding {
 			userNamed(ControllerManager), systemAccount("kube-controller-manager"), systemAccount("leader-election-controller")),
 		same(metav1.NamespaceSystem, "system::leader-locking-kube-scheduler",
 			userNamed(Scheduler), systemAccount("kube-scheduler")),
+		same(metav1.NamespaceSystem, "coxswain:proxy", userNamed(Proxy)),
 		same(metav1.NamespaceSystem, controllerPrefix+"bootstrap-signer", systemAccount("bootstrap-signer"), userNamed(ControllerManager)),
 		same(metav1.NamespaceSystem, controllerPrefix+"cloud-provider", systemAccount("cloud-provider")),
 		same(metav1.NamespaceSystem, controllerPrefix+"token-cleaner", systemAccount("token-cleaner"), userNamed(ControllerManager)),

@@ -23,10 +23,11 @@ import (
 // DefaultPort is where a node agent listens when its Node does not say.
 const DefaultPort = 10250
 
-// DefaultAddressTypes are the kinds of a node's addresses in the order in which they are tried.
+// DefaultAddressTypes are the kinds of a node's addresses in the order in which they are tried. Addresses come before
+// names, which this machine may not be able to resolve, or resolves to something else.
 func DefaultAddressTypes() []corev1.NodeAddressType {
 	return []corev1.NodeAddressType{
-		corev1.NodeHostName, corev1.NodeInternalDNS, corev1.NodeInternalIP, corev1.NodeExternalDNS, corev1.NodeExternalIP,
+		corev1.NodeInternalIP, corev1.NodeExternalIP, corev1.NodeInternalDNS, corev1.NodeExternalDNS, corev1.NodeHostName,
 	}
 }
 
