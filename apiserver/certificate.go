@@ -5,6 +5,7 @@ package apiserver
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -32,8 +33,13 @@ func secureServing(config ServingConfig, l *listeners, now time.Time) (*generica
 	}, nil
 }
 
-// selfSigned keeps a serving certificate in the certificate directory under the names that kube-apiserver uses.
+// selfSigned keeps a serving certificate in the certificate directory under the names that kube-apiserver uses. A pair
+// that somebody else has put there is used as it is; envtest does that.
 func selfSigned(config ServingConfig, now time.Time) (certFile, keyFile string, _ error) {
+	certFile, keyFile = filepath.Join(config.CertDir, "apiserver.crt"), filepath.Join(config.CertDir, "apiserver.key")
+	if exists(certFile) && exists(keyFile) && !exists(filepath.Join(config.CertDir, "apiserver-ca.key")) {
+		return certFile, keyFile, nil
+	}
 	ca, err := pki.Authority(filepath.Join(config.CertDir, "apiserver-ca"), "coxswain-apiserver-ca", now)
 	if err != nil {
 		return "", "", fmt.Errorf("making a serving certificate: %w", err)
@@ -50,4 +56,9 @@ func selfSigned(config ServingConfig, now time.Time) (certFile, keyFile string, 
 		return "", "", fmt.Errorf("making a serving certificate: %w", err)
 	}
 	return pair.CertFile(), pair.KeyFile(), nil
+}
+
+func exists(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
 }

@@ -8,9 +8,12 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
+	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
@@ -39,6 +42,18 @@ func New(config Config) (*Server, error) {
 	config.Groups = withForeign(config.Groups)
 	if config.Clock == nil {
 		config.Clock = clock.RealClock{}
+	}
+	if len(config.Services.CIDRs) == 0 {
+		config.Services.CIDRs = []netip.Prefix{netip.MustParsePrefix("10.96.0.0/16")}
+	}
+	if config.Services.NodePorts.Size == 0 {
+		config.Services.NodePorts = utilnet.PortRange{Base: 30000, Size: 2768}
+	}
+	if config.EventTTL == 0 {
+		config.EventTTL = time.Hour
+	}
+	if config.Serving.CertFile == "" && config.Serving.CertDir == "" {
+		return nil, errors.New("the API server needs a serving certificate or a directory to keep its own in")
 	}
 	if len(config.Store.Servers) == 0 && config.Store.Embedded.Dir == "" {
 		return nil, errors.New("the API server needs a data directory or the addresses of an etcd cluster")
