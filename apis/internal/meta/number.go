@@ -68,6 +68,6 @@ func percentOf(value *intstr.IntOrString) (int, bool) {
 	if value == nil || value.Type != intstr.String || len(validation.IsValidPercent(value.StrVal)) > 0 {
 		return 0, false
 	}
-	percent, err := strconv.Atoi(strings.TrimSuffix(value.StrVal, "%"))
-	return percent, err == nil
+	percent, _ := strconv.Atoi(strings.TrimSuffix(value.StrVal, "%")) // too many digits are the largest number
+	return percent, true
 }
