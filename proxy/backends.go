@@ -34,8 +34,8 @@ type opener struct {
 	open func(Config) (Backend, error)
 }
 
-// backendNames lists what --proxy-mode accepts.
-func backendNames() []string {
+// Modes lists the names of the back ends of this platform, the default first.
+func Modes() []string {
 	var names []string
 	for _, b := range backends() {
 		names = append(names, b.name)
@@ -54,5 +54,5 @@ func openBackend(cfg Config) (Backend, error) {
 			return backend, nil
 		}
 	}
-	return nil, fmt.Errorf("proxy mode %q is not one of: %s", cfg.Mode, strings.Join(backendNames(), ", "))
+	return nil, fmt.Errorf("proxy mode %q is not one of: %s", cfg.Mode, strings.Join(Modes(), ", "))
 }

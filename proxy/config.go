@@ -43,8 +43,13 @@ type Config struct {
 	// ranges. Without any they answer on 127.0.0.1, on the node's InternalIPs
 	// and on its address in its own pod range.
 	NodePortAddresses []netip.Prefix
+	// NodePortPrimary limits them to the node's InternalIPs.
+	NodePortPrimary bool
 	// Routes makes the proxy keep routes to the pods of other nodes.
 	Routes bool
+
+	// Conntrack adjusts the kernel's connection table.
+	Conntrack Conntrack
 
 	// MinSyncPeriod is the least time between two changes to the kernel; 0, the
 	// default, means that every event is obeyed at once.
@@ -58,6 +63,14 @@ type Config struct {
 	// DNS, when set, makes the proxy answer the cluster's names. What it has in
 	// common with the proxy (Rest, NodeName, Clock, informers) is filled in.
 	DNS *dns.Config
+}
+
+// Conntrack are limits of the kernel's connection table; 0 leaves one alone.
+type Conntrack struct {
+	// MaxPerCore connections are allowed for each core, but no fewer than Min.
+	MaxPerCore, Min int
+	// How long connections without traffic are remembered.
+	TCPEstablished, TCPCloseWait, UDP, UDPStream time.Duration
 }
 
 // defaultSyncPeriod is kube-proxy's.

@@ -196,7 +196,7 @@ func (p *Proxy) modeName() string {
 	if p.cfg.Mode != "" {
 		return p.cfg.Mode
 	}
-	return backendNames()[0]
+	return Modes()[0]
 }
 
 // serveHealthz answers load balancers and people, as kube-proxy does, until

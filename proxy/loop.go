@@ -174,7 +174,7 @@ func (p *Proxy) obeyNodes(logger klog.Logger) {
 
 // refreshNode is called with the lock held.
 func (p *Proxy) refreshNode() {
-	p.tracker.SetNode(nodeFacts(p.cfg.NodeName, p.addresses, p.nodes[p.cfg.NodeName], p.cfg.NodePortAddresses))
+	p.tracker.SetNode(nodeFacts(p.cfg, p.addresses, p.nodes[p.cfg.NodeName]))
 }
 
 // setAddresses takes in the addresses of all interfaces.

@@ -12,11 +12,10 @@ import (
 	"coxswain.dev/coxswain/proxy/state"
 )
 
-// nodeFacts works out what the rules depend on from the node's addresses, its
-// object in the API (nil while there is none) and the ranges that were asked
-// for.
-func nodeFacts(name string, local []netip.Addr, node *corev1.Node, wanted []netip.Prefix) state.Node {
-	facts := state.Node{Name: name}
+// nodeFacts works out what the rules depend on from the node's addresses and
+// its object in the API, nil while there is none.
+func nodeFacts(cfg Config, local []netip.Addr, node *corev1.Node) state.Node {
+	facts := state.Node{Name: cfg.NodeName}
 	for _, addr := range local {
 		if addr.Is4() {
 			facts.Addresses = append(facts.Addresses, addr)
@@ -40,14 +39,23 @@ func nodeFacts(name string, local []netip.Addr, node *corev1.Node, wanted []neti
 			}
 		}
 	}
-	in := func(prefixes []netip.Prefix, addr netip.Addr) bool {
-		return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(addr) })
+	answers := func(addr netip.Addr) bool {
+		switch {
+		case cfg.NodePortPrimary:
+			return own[addr]
+		case len(cfg.NodePortAddresses) > 0:
+			return within(cfg.NodePortAddresses, addr)
+		}
+		return addr.IsLoopback() || own[addr] || within(ranges, addr)
 	}
 	for _, addr := range facts.Addresses {
-		if len(wanted) > 0 && in(wanted, addr) ||
-			len(wanted) == 0 && (addr.IsLoopback() || own[addr] || in(ranges, addr)) {
+		if answers(addr) {
 			facts.NodePortAddresses = append(facts.NodePortAddresses, addr)
 		}
 	}
 	return facts
+}
+
+func within(prefixes []netip.Prefix, addr netip.Addr) bool {
+	return slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return p.Contains(addr) })
 }

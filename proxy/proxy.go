@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"runtime"
 	"sync"
 	"time"
 
@@ -99,6 +100,9 @@ func (p *Proxy) Start(ctx context.Context) (retErr error) {
 	if err := network.SetSysctls(); err != nil {
 		return fmt.Errorf("preparing the node for services: %w", err)
 	}
+	if err := p.setConntrack(); err != nil {
+		return err
+	}
 	backend, err := openBackend(p.cfg)
 	if err != nil {
 		return err
@@ -167,6 +171,20 @@ func (p *Proxy) Start(ctx context.Context) (retErr error) {
 	case err := <-failed:
 		return err
 	}
+}
+
+func (p *Proxy) setConntrack() error {
+	limits := p.cfg.Conntrack
+	maximum := limits.MaxPerCore * runtime.NumCPU()
+	if maximum > 0 {
+		maximum = max(maximum, limits.Min)
+	}
+	return network.SetConntrack(maximum, map[string]time.Duration{
+		"tcp_timeout_established": limits.TCPEstablished,
+		"tcp_timeout_close_wait":  limits.TCPCloseWait,
+		"udp_timeout":             limits.UDP,
+		"udp_timeout_stream":      limits.UDPStream,
+	})
 }
 
 // Remove takes everything out of the kernel that a proxy of this configuration

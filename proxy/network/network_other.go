@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 )
@@ -32,3 +33,6 @@ func LocalAddresses() ([]netip.Addr, error) { return nil, errNotLinux }
 
 // WatchAddresses needs Linux.
 func WatchAddresses(context.Context, func([]netip.Addr)) error { return errNotLinux }
+
+// SetConntrack needs Linux.
+func SetConntrack(int, map[string]time.Duration) error { return errNotLinux }
