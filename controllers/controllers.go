@@ -10,9 +10,12 @@ import (
 	"coxswain.dev/coxswain/controllers/deployment"
 	"coxswain.dev/coxswain/controllers/endpoints"
 	"coxswain.dev/coxswain/controllers/endpointslice"
+	"coxswain.dev/coxswain/controllers/garbagecollector"
+	"coxswain.dev/coxswain/controllers/namespace"
 	"coxswain.dev/coxswain/controllers/node/eviction"
 	"coxswain.dev/coxswain/controllers/node/ipam"
 	"coxswain.dev/coxswain/controllers/node/lifecycle"
+	"coxswain.dev/coxswain/controllers/podgc"
 	"coxswain.dev/coxswain/controllers/replicaset"
 	"coxswain.dev/coxswain/controllers/rootca"
 	"coxswain.dev/coxswain/controllers/serviceaccount"
@@ -35,6 +38,9 @@ func list() []entry {
 		{endpoints.Name, "endpoint", addEndpoints},
 		{serviceaccount.Name, "serviceaccount", addServiceAccount},
 		{rootca.Name, "root-ca-cert-publisher", addRootCA},
+		{garbagecollector.Name, "garbagecollector", addGarbageCollector},
+		{namespace.Name, "namespace", addNamespace},
+		{podgc.Name, "podgc", addPodGC},
 		{ipam.Name, "nodeipam", addNodeIPAM},
 		{lifecycle.Name, "nodelifecycle", addNodeLifecycle},
 		{eviction.Name, "taint-eviction", addEviction},
@@ -142,5 +148,24 @@ func addNodeLifecycle(s *setup) error {
 func addEviction(s *setup) error {
 	return eviction.New(eviction.Config{
 		Client: s.client(), Recorder: s.recorder(eviction.Name), Clock: s.clock(),
+	}).SetupWithManager(s.mgr)
+}
+
+func addGarbageCollector(s *setup) error {
+	return garbagecollector.New(garbagecollector.Config{
+		Metadata: s.metadata, Discovery: s.clientset.Discovery(), Mapper: s.mgr.GetRESTMapper(), Cache: s.mgr.GetCache(),
+		Recorder: s.recorder(garbagecollector.Name), Clock: s.clock(), Workers: s.cfg.Workers.GarbageCollection,
+	}).SetupWithManager(s.mgr)
+}
+
+func addNamespace(s *setup) error {
+	return namespace.New(namespace.Config{
+		Client: s.client(), Metadata: s.metadata, Discovery: s.clientset.Discovery(), Clock: s.clock(), Workers: s.cfg.Workers.Namespaces,
+	}).SetupWithManager(s.mgr)
+}
+
+func addPodGC(s *setup) error {
+	return podgc.New(podgc.Config{
+		Client: s.client(), Reader: s.reader(), Clock: s.clock(), Threshold: s.cfg.TerminatedPods,
 	}).SetupWithManager(s.mgr)
 }

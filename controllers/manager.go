@@ -7,10 +7,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/record"
 	"k8s.io/klog/v2"
@@ -127,6 +127,7 @@ type setup struct {
 	cfg       Config
 	mgr       ctrl.Manager
 	clientset kubernetes.Interface
+	metadata  metadata.Interface
 }
 
 func newSetup(cfg Config, mgr ctrl.Manager) (*setup, error) {
@@ -134,7 +135,11 @@ func newSetup(cfg Config, mgr ctrl.Manager) (*setup, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making a client: %w", err)
 	}
-	return &setup{cfg: cfg, mgr: mgr, clientset: clientset}, nil
+	metadataClient, err := metadata.NewForConfigAndClient(metadata.ConfigFor(mgr.GetConfig()), mgr.GetHTTPClient())
+	if err != nil {
+		return nil, fmt.Errorf("making a metadata client: %w", err)
+	}
+	return &setup{cfg: cfg, mgr: mgr, clientset: clientset, metadata: metadataClient}, nil
 }
 
 // protobuf is for clients of built-in kinds only.
@@ -145,10 +150,9 @@ func protobuf(cfg *rest.Config) *rest.Config {
 	return copied
 }
 
-func (s *setup) client() client.Client    { return s.mgr.GetClient() }
-func (s *setup) reader() client.Reader    { return s.mgr.GetAPIReader() }
-func (s *setup) httpClient() *http.Client { return s.mgr.GetHTTPClient() }
-func (s *setup) clock() clock.WithTicker  { return s.cfg.Clock }
+func (s *setup) client() client.Client   { return s.mgr.GetClient() }
+func (s *setup) reader() client.Reader   { return s.mgr.GetAPIReader() }
+func (s *setup) clock() clock.WithTicker { return s.cfg.Clock }
 
 // recorder makes core/v1 events, the form that Kubernetes' own controllers write and kubectl describes best.
 func (s *setup) recorder(name string) record.EventRecorder {
