@@ -145,7 +145,7 @@ func validateEffect(effect corev1.TaintEffect, at *field.Path) field.ErrorList {
 		return field.ErrorList{field.Required(at, "")}
 	}
 	return field.ErrorList{field.NotSupported(at, effect,
-		[]corev1.TaintEffect{corev1.TaintEffectNoSchedule, corev1.TaintEffectPreferNoSchedule, corev1.TaintEffectNoExecute})}
+		[]corev1.TaintEffect{corev1.TaintEffectNoExecute, corev1.TaintEffectNoSchedule, corev1.TaintEffectPreferNoSchedule})}
 }
 
 func invalidName(at *field.Path, value string, messages []string) field.ErrorList {
