@@ -11,9 +11,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"coxswain.dev/coxswain/cmd/apiserver"
 	"coxswain.dev/coxswain/cmd/certs"
 	"coxswain.dev/coxswain/cmd/cli"
+	"coxswain.dev/coxswain/cmd/images"
 	"coxswain.dev/coxswain/cmd/kubectl"
+	"coxswain.dev/coxswain/cmd/up"
 	"coxswain.dev/coxswain/cmd/version"
 )
 
@@ -74,7 +77,8 @@ func newRoot(streams cli.Streams, prefix []string) *cobra.Command {
 			root.AddCommand(command)
 		}
 	}
-	add("cluster", certs.New(streams))
+	add("cluster", up.New(streams), images.New(streams), certs.New(streams))
+	add("parts", apiserver.New(streams))
 	root.AddCommand(version.New(streams))
 	// kubectl's tree is big: it is made only when it is asked for, or for the list of commands.
 	if len(prefix) == 2 && prefix[1] == "kubectl" || prefix[0] == "kubectl" {

@@ -18,4 +18,4 @@ flags="-X $version.gitVersion=v$kubernetes+coxswain -X $version.gitMajor=1 -X $v
 flags+=" -X $version.gitCommit=$commit -X $version.gitTreeState=$state -X $version.buildDate=$date"
 
 mkdir -p bin
-CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w $flags" -o bin/coxswain ./cmd/coxswain
+go build -buildvcs=false -ldflags "-s -w $flags" -o bin/coxswain ./cmd/coxswain

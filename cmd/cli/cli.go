@@ -4,6 +4,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/spf13/pflag"
 	"k8s.io/klog/v2"
 	"k8s.io/klog/v2/textlogger"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -82,4 +84,21 @@ func (p Progress) Note(format string, args ...any) {
 // Took is a duration as progress lines show it.
 func Took(d time.Duration) string {
 	return fmt.Sprintf("%.2fs", d.Seconds())
+}
+
+// LogFlags are the flags that every part has for its log.
+type LogFlags struct {
+	verbosity int
+}
+
+// AddLogFlags adds the flags to flags.
+func AddLogFlags(flags *pflag.FlagSet) *LogFlags {
+	l := &LogFlags{}
+	flags.IntVarP(&l.verbosity, "v", "v", 1, "how much to log, 0 to 10")
+	return l
+}
+
+// Context is ctx with a logger in it that writes to out.
+func (l *LogFlags) Context(ctx context.Context, out io.Writer) context.Context {
+	return ctrl.LoggerInto(ctx, Logger(out, l.verbosity))
 }

@@ -20,8 +20,8 @@ import (
 	"coxswain.dev/coxswain/internal/kubeconfig"
 )
 
-// options are the flags of the command.
-type options struct {
+// flags are the options of the command.
+type flags struct {
 	name, dataDir, runDir, kubeconfig, nodeName string
 	securePort                                  int
 	componentPorts                              string
@@ -32,8 +32,8 @@ type options struct {
 	verbosity                                   int
 }
 
-func newOptions() *options {
-	return &options{
+func newFlags() *flags {
+	return &flags{
 		name:           "coxswain",
 		dataDir:        string(instance.DefaultDir()),
 		kubeconfig:     kubeconfig.DefaultFile(),
@@ -47,26 +47,26 @@ func newOptions() *options {
 	}
 }
 
-func (o *options) addFlags(flags *pflag.FlagSet) {
-	flags.StringVar(&o.name, "name", o.name, "name of the cluster and of its kubeconfig context")
-	flags.StringVar(&o.dataDir, "data-dir", o.dataDir, "folder that keeps the cluster's data")
-	flags.StringVar(&o.runDir, "run-dir", o.runDir, "folder for sockets (default /run/coxswain/NAME)")
-	flags.StringVar(&o.kubeconfig, "kubeconfig", o.kubeconfig, "kubeconfig file that the context is merged into; empty for none")
-	flags.StringVar(&o.nodeName, "node-name", o.nodeName, "name of the node (default the machine's host name)")
-	flags.IntVar(&o.securePort, "secure-port", o.securePort, "port of the API server")
-	flags.StringVar(&o.componentPorts, "component-ports", o.componentPorts, `ports of the other parts: "default" for those of Kubernetes (10250, 10257, …), "auto" for free ones`)
-	flags.StringVar(&o.clusterCIDR, "cluster-cidr", o.clusterCIDR, "addresses of pods")
-	flags.StringVar(&o.serviceCIDR, "service-cidr", o.serviceCIDR, "addresses of Services")
-	flags.StringVar(&o.nodeCIDR, "node-cidr", o.nodeCIDR, "addresses of nodes, on a bridge of this machine")
-	flags.IntVar(&o.simulatedNodes, "simulated-nodes", o.simulatedNodes, "run that many simulated nodes and no real one (without root rights: 1)")
-	flags.BoolVarP(&o.detach, "detach", "d", o.detach, "return when the cluster is ready and leave it running in the background")
-	flags.DurationVar(&o.timeout, "timeout", o.timeout, "with --detach: how long to wait for a ready cluster")
-	flags.IntVarP(&o.verbosity, "v", "v", o.verbosity, "how much to log, 0 to 10")
+func (o *flags) addFlags(set *pflag.FlagSet) {
+	set.StringVar(&o.name, "name", o.name, "name of the cluster and of its kubeconfig context")
+	set.StringVar(&o.dataDir, "data-dir", o.dataDir, "folder that keeps the cluster's data")
+	set.StringVar(&o.runDir, "run-dir", o.runDir, "folder for sockets (default /run/coxswain/NAME)")
+	set.StringVar(&o.kubeconfig, "kubeconfig", o.kubeconfig, "kubeconfig file that the context is merged into; empty for none")
+	set.StringVar(&o.nodeName, "node-name", o.nodeName, "name of the node (default the machine's host name)")
+	set.IntVar(&o.securePort, "secure-port", o.securePort, "port of the API server")
+	set.StringVar(&o.componentPorts, "component-ports", o.componentPorts, `ports of the other parts: "default" for those of Kubernetes (10250, 10257, …), "auto" for free ones`)
+	set.StringVar(&o.clusterCIDR, "cluster-cidr", o.clusterCIDR, "addresses of pods")
+	set.StringVar(&o.serviceCIDR, "service-cidr", o.serviceCIDR, "addresses of Services")
+	set.StringVar(&o.nodeCIDR, "node-cidr", o.nodeCIDR, "addresses of nodes, on a bridge of this machine")
+	set.IntVar(&o.simulatedNodes, "simulated-nodes", o.simulatedNodes, "run that many simulated nodes and no real one (without root rights: 1)")
+	set.BoolVarP(&o.detach, "detach", "d", o.detach, "return when the cluster is ready and leave it running in the background")
+	set.DurationVar(&o.timeout, "timeout", o.timeout, "with --detach: how long to wait for a ready cluster")
+	set.IntVarP(&o.verbosity, "v", "v", o.verbosity, "how much to log, 0 to 10")
 }
 
 // settings are options that are complete and right.
 type settings struct {
-	options
+	flags
 	dir      instance.Dir
 	simulate bool
 	// addresses derived from the CIDRs
@@ -75,8 +75,8 @@ type settings struct {
 }
 
 // complete fills in defaults that depend on the machine, and checks everything. The error names every flag that is wrong.
-func (o *options) complete() (*settings, error) {
-	s := &settings{options: *o, dir: instance.Dir(o.dataDir)}
+func (o *flags) complete() (*settings, error) {
+	s := &settings{flags: *o, dir: instance.Dir(o.dataDir)}
 	var wrong []string
 	bad := func(flag, format string, args ...any) {
 		wrong = append(wrong, fmt.Sprintf("--%s: %s", flag, fmt.Sprintf(format, args...)))

@@ -10,20 +10,20 @@ import (
 
 func TestCompleteNamesEveryWrongFlag(t *testing.T) {
 	for name, c := range map[string]struct {
-		change func(*options)
+		change func(*flags)
 		want   []string // parts of the error; none means it is right
 	}{
-		"the defaults are right":       {change: func(*options) {}},
-		"a port that is none":          {change: func(o *options) { o.securePort = 70000 }, want: []string{"--secure-port: 70000 is no port"}},
-		"networks that overlap":        {change: func(o *options) { o.nodeCIDR = "10.244.3.0/24" }, want: []string{"10.244.0.0/16 and 10.244.3.0/24 overlap"}},
-		"a network that is none":       {change: func(o *options) { o.clusterCIDR = "10.0.0.0" }, want: []string{`--cluster-cidr: "10.0.0.0" is not an IPv4 network`}},
-		"a network that is too small":  {change: func(o *options) { o.serviceCIDR = "10.1.0.0/30" }, want: []string{"--service-cidr:", "too small"}},
-		"two wrong flags in one error": {change: func(o *options) { o.name, o.nodeName = "No", "a_b" }, want: []string{"--name:", "--node-name:"}},
+		"the defaults are right":       {change: func(*flags) {}},
+		"a port that is none":          {change: func(o *flags) { o.securePort = 70000 }, want: []string{"--secure-port: 70000 is no port"}},
+		"networks that overlap":        {change: func(o *flags) { o.nodeCIDR = "10.244.3.0/24" }, want: []string{"10.244.0.0/16 and 10.244.3.0/24 overlap"}},
+		"a network that is none":       {change: func(o *flags) { o.clusterCIDR = "10.0.0.0" }, want: []string{`--cluster-cidr: "10.0.0.0" is not an IPv4 network`}},
+		"a network that is too small":  {change: func(o *flags) { o.serviceCIDR = "10.1.0.0/30" }, want: []string{"--service-cidr:", "too small"}},
+		"two wrong flags in one error": {change: func(o *flags) { o.name, o.nodeName = "No", "a_b" }, want: []string{"--name:", "--node-name:"}},
 		"a run dir too long for sockets": {
-			change: func(o *options) { o.runDir = "/" + strings.Repeat("x", 60) }, want: []string{"--run-dir:"}},
+			change: func(o *flags) { o.runDir = "/" + strings.Repeat("x", 60) }, want: []string{"--run-dir:"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o := newOptions()
+			o := newFlags()
 			o.nodeName, o.runDir = "node", "/run/x"
 			c.change(o)
 			_, err := o.complete()
@@ -40,7 +40,7 @@ func TestCompleteNamesEveryWrongFlag(t *testing.T) {
 }
 
 func TestAddressesFollowFromTheNetworks(t *testing.T) {
-	o := newOptions()
+	o := newFlags()
 	o.nodeName = "node"
 	s, err := o.complete()
 	if err != nil {

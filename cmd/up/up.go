@@ -19,7 +19,7 @@ import (
 
 // New makes the command.
 func New(streams cli.Streams) *cobra.Command {
-	o := newOptions()
+	o := newFlags()
 	command := &cobra.Command{
 		Use:   "up",
 		Short: "Start a whole cluster on this machine",

@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"k8s.io/component-base/metrics/legacyregistry"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Check is one named health check; nil means well.
@@ -33,6 +33,8 @@ type Config struct {
 	Live, Ready []Check
 	// Handlers are further paths, by http.ServeMux pattern.
 	Handlers map[string]http.Handler
+	// Gatherers are registries that /metrics shows beside the one that all Kubernetes components share.
+	Gatherers []prometheus.Gatherer
 	// Wrap, when set, stands before every path but the health checks (authentication and authorisation).
 	Wrap func(http.Handler) http.Handler
 }
@@ -50,8 +52,7 @@ func New(config Config) (*Server, error) {
 	for _, address := range config.Addresses {
 		listener, err := Listen(address)
 		if err != nil {
-			s.close()
-			return nil, err
+			return nil, errors.Join(err, s.Close())
 		}
 		s.listeners = append(s.listeners, listener)
 	}
@@ -114,15 +115,18 @@ func (s *Server) Start(ctx context.Context) error {
 	return failure
 }
 
-func (s *Server) close() {
+// Close gives the addresses of a server back that was never started.
+func (s *Server) Close() error {
+	var errs []error
 	for _, listener := range s.listeners {
-		_ = listener.Close() // nothing was served yet
+		errs = append(errs, listener.Close())
 	}
+	return errors.Join(errs...)
 }
 
 func (s *Server) handler() http.Handler {
 	guarded := http.NewServeMux()
-	guarded.Handle("/metrics", legacyregistry.Handler())
+	guarded.Handle("/metrics", metricsHandler(s.config.Gatherers))
 	for pattern, handler := range s.config.Handlers {
 		guarded.Handle(pattern, handler)
 	}

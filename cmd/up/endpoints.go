@@ -1,0 +1,68 @@
+// Copyright The Coxswain Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package up
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"coxswain.dev/coxswain/controllers"
+	"coxswain.dev/coxswain/internal/lifecycle"
+	"coxswain.dev/coxswain/internal/pki"
+	"coxswain.dev/coxswain/internal/serving"
+)
+
+// signedFor is the longest life of certificates signed for nodes and users, as with kube-controller-manager.
+const signedFor = 365 * 24 * time.Hour
+
+// loopback is the address of a part's endpoint, with its standard port or a free one.
+func (c *cluster) loopback(standard int) string {
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(c.port(standard)))
+}
+
+// guarded makes an HTTPS endpoint on loopback that asks the API server who may see it.
+func (c *cluster) guarded(standard int, config serving.Config) (*serving.Server, error) {
+	pair, err := c.certs.CA.New(pki.Leaf{CommonName: "coxswain", Names: []string{"localhost", "127.0.0.1"}, Server: true}, time.Now())
+	if err != nil {
+		return nil, fmt.Errorf("making a serving certificate: %w", err)
+	}
+	wrap, err := serving.NewGuard(serving.GuardConfig{
+		Rest:         c.as("system:coxswain-endpoints", "system:masters"),
+		ClientCAFile: c.certs.CA.CertFile(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	config.Addresses = []string{c.loopback(standard)}
+	config.TLS = serverTLS(pair)
+	config.Wrap = wrap
+	return serving.New(config)
+}
+
+func serverTLS(pair *pki.Pair) *tls.Config {
+	return &tls.Config{
+		MinVersion:   tls.VersionTLS12,
+		ClientAuth:   tls.RequestClientCert, // verified by the guard, which also accepts tokens
+		Certificates: []tls.Certificate{{Certificate: [][]byte{pair.Cert.Raw}, PrivateKey: pair.Key, Leaf: pair.Cert}},
+	}
+}
+
+func controllerMetrics() []prometheus.Gatherer {
+	return []prometheus.Gatherer{controllers.Gatherer()}
+}
+
+// together makes one part of several.
+func together(components ...lifecycle.Component) lifecycle.Component {
+	all := &lifecycle.Together{}
+	for i, component := range components {
+		all.Add(strconv.Itoa(i), func(context.Context) (lifecycle.Component, error) { return component, nil })
+	}
+	return all
+}

@@ -1,0 +1,145 @@
+// Copyright The Coxswain Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package up
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apiserver/pkg/authentication/user"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"coxswain.dev/coxswain/apis"
+	"coxswain.dev/coxswain/apiserver"
+	"coxswain.dev/coxswain/apiserver/options"
+	"coxswain.dev/coxswain/config/crd"
+	"coxswain.dev/coxswain/controllers"
+	"coxswain.dev/coxswain/internal/lifecycle"
+	"coxswain.dev/coxswain/internal/serving"
+	"coxswain.dev/coxswain/scheduler"
+)
+
+// newAPIServer configures the API server with its embedded etcd.
+func (c *cluster) newAPIServer(context.Context) (lifecycle.Component, error) {
+	flags := options.New()
+	flags.DataDir = string(c.dir)
+	completed, err := flags.Complete()
+	if err != nil {
+		return nil, err
+	}
+	config := completed.Config()
+	config.Serving.BindAddress, config.Serving.Port = net.IPv4(127, 0, 0, 1), c.securePort
+	config.Serving.CertFile, config.Serving.KeyFile = c.certs.APIServer.CertFile(), c.certs.APIServer.KeyFile()
+	if !c.simulate {
+		config.Serving.AlsoListen = []string{netip.AddrPortFrom(c.nodeAddress, uint16(c.securePort)).String()}
+		config.Serving.AdvertiseAddress = c.nodeAddress.AsSlice()
+	}
+	config.Authentication.ClientCAFile = c.certs.CA.CertFile()
+	config.Authentication.BootstrapTokens = true
+	config.Authentication.ServiceAccountSigningKeyFile = c.certs.ServiceAccountKeyFile()
+	config.Authentication.ServiceAccountKeyFiles = []string{c.certs.ServiceAccountPublicKeyFile()}
+	config.Authentication.ServiceAccountIssuers = []string{"https://kubernetes.default.svc.cluster.local"}
+	config.Authentication.RequestHeader.ClientCAFile = c.certs.FrontProxyCA.CertFile()
+	config.Authentication.RequestHeader.AllowedNames = []string{"front-proxy-client"}
+	config.Authentication.RequestHeader.UsernameHeaders = []string{"X-Remote-User"}
+	config.Authentication.RequestHeader.GroupHeaders = []string{"X-Remote-Group"}
+	config.Authentication.RequestHeader.ExtraHeaderPrefixes = []string{"X-Remote-Extra-"}
+	config.Authorization.Modes = []string{"Node", "RBAC"}
+	config.ProxyClientCertFile, config.ProxyClientKeyFile = c.certs.FrontProxyClient.CertFile(), c.certs.FrontProxyClient.KeyFile()
+	config.Kubelet.ClientCertFile, config.Kubelet.ClientKeyFile = c.certs.APIServerKubeletClient.CertFile(), c.certs.APIServerKubeletClient.KeyFile()
+	config.Kubelet.CAFile = c.certs.CA.CertFile()
+	config.Kubelet.AddressTypes = []string{"InternalIP", "Hostname"} // the names of our nodes need not resolve
+	config.Services.CIDRs = []netip.Prefix{c.services}
+	server, err := apiserver.New(config)
+	if err != nil {
+		return nil, err
+	}
+	c.apiserver = server
+	return server, nil
+}
+
+// as is how the part called name reaches the API server: in memory, with only the rights of its own identity.
+func (c *cluster) as(name string, groups ...string) *rest.Config {
+	return c.apiserver.ConfigFor(&user.DefaultInfo{Name: name, Groups: append(groups, user.AllAuthenticated)})
+}
+
+// installCRDs brings the cluster's own kinds up to date. It is a step, not a part.
+func (c *cluster) installCRDs(ctx context.Context) (lifecycle.Component, error) {
+	admin, err := client.New(c.as("system:coxswain-installer", user.SystemPrivilegedGroup), client.Options{Scheme: apis.NewClientScheme()})
+	if err != nil {
+		return nil, err
+	}
+	wanted, err := crd.All()
+	if err != nil {
+		return nil, err
+	}
+	for _, definition := range wanted {
+		definition.SetManagedFields(nil)
+		err := admin.Create(ctx, definition)
+		if apierrors.IsAlreadyExists(err) {
+			present := definition.DeepCopy()
+			if err = admin.Get(ctx, client.ObjectKeyFromObject(definition), present); err == nil {
+				before := present.DeepCopy()
+				present.Spec = definition.Spec
+				present.Spec.Conversion = before.Spec.Conversion // the server's default
+				err = admin.Patch(ctx, present, client.MergeFrom(before))
+			}
+		}
+		if err != nil {
+			return nil, fmt.Errorf("installing %s: %w", definition.Name, err)
+		}
+	}
+	return nil, nil
+}
+
+// newControllers configures the controller manager and its two addresses: HTTPS that asks for rights, and plain HTTP on
+// loopback for metrics, as kube-controller-manager once had it.
+func (c *cluster) newControllers(context.Context) (lifecycle.Component, error) {
+	config := controllers.NewConfig()
+	config.Rest = c.as("system:kube-controller-manager")
+	config.NewCache = c.cache.NewCache
+	config.RootCA = c.certs.CA.CertPEM()
+	key, err := c.certs.CA.KeyPEM()
+	if err != nil {
+		return nil, err
+	}
+	config.Signing = &controllers.Signing{Certificate: c.certs.CA.CertPEM(), Key: key, Duration: signedFor}
+	config.AllocateNodeCIDRs = true
+	config.ClusterCIDRs, config.ServiceCIDRs = []netip.Prefix{c.pods}, []netip.Prefix{c.services}
+	manager, err := controllers.New(config)
+	if err != nil {
+		return nil, err
+	}
+	insecure, err := serving.New(serving.Config{
+		Addresses: []string{c.loopback(10252)},
+		Gatherers: controllerMetrics(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	secure, err := c.guarded(10257, serving.Config{Gatherers: controllerMetrics()})
+	if err != nil {
+		return nil, errors.Join(err, insecure.Close())
+	}
+	return together(manager, insecure, secure), nil
+}
+
+// newScheduler configures the scheduler and its HTTPS endpoint.
+func (c *cluster) newScheduler(context.Context) (lifecycle.Component, error) {
+	config := scheduler.Config{Rest: c.as("system:kube-scheduler"), NewCache: c.cache.NewCache}
+	decide, err := scheduler.New(config)
+	if err != nil {
+		return nil, err
+	}
+	endpoint, err := c.guarded(10259, serving.Config{Gatherers: controllerMetrics()})
+	if err != nil {
+		return nil, err
+	}
+	return together(decide, endpoint), nil
+}
