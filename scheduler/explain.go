@@ -26,7 +26,7 @@ const DebugPath = "/debug/scheduling"
 // How much is kept: the last decisions about so many pods, each with the scores of so many nodes.
 const (
 	maxDecisions = 500
-	maxScores    = 10
+	maxScores    = 5
 )
 
 // Explanation is why the last decision about a pod came out as it did.

@@ -65,25 +65,32 @@ func (e *engine) aboutPreemption(pod *cache.Pod, c *class.Class, nodes int) stri
 	if policy := pod.Object.Spec.PreemptionPolicy; policy != nil && *policy == corev1.PreemptNever {
 		return "preemption: not eligible due to preemptionPolicy=Never."
 	}
+	lower, hopeless := 0, nodes
+	if blanket := c.Blanket(); blanket == nil || !blanket.Unresolvable {
+		lower, hopeless = e.countVictims(pod, c)
+	}
 	reasons := map[string]int{}
-	for n := range int32(e.nodes.Size()) {
-		if !e.nodes.Live(n) {
-			continue
-		}
-		r := c.Blanket()
-		if r == nil {
-			r = c.Rejections()[c.Verdict(n)-class.FirstRejection]
-		}
-		switch {
-		case r.Unresolvable:
-			reasons[notHelpful]++
-		case e.nodes.LowestPriority(n) < pod.Priority:
-			reasons[notPreempted]++
-		default:
-			reasons[noVictims]++
+	for reason, count := range map[string]int{notHelpful: hopeless, notPreempted: lower, noVictims: nodes - lower - hopeless} {
+		if count > 0 {
+			reasons[reason] = count
 		}
 	}
 	return fmt.Sprintf("preemption: 0/%d nodes are available: %s.", nodes, histogram(reasons))
+}
+
+// countVictims counts the nodes with pods of lower priority among those where fewer pods might help, and the nodes where
+// they would not.
+func (e *engine) countVictims(pod *cache.Pod, c *class.Class) (lower, hopeless int) {
+	for n := range int32(e.nodes.Size()) {
+		switch {
+		case !e.nodes.Live(n):
+		case c.Blanket() == nil && c.Rejections()[c.Verdict(n)-class.FirstRejection].Unresolvable:
+			hopeless++
+		case e.nodes.LowestPriority(n) < pod.Priority:
+			lower++
+		}
+	}
+	return lower, hopeless
 }
 
 // histogram lists reasons with their numbers, sorted as text, as kube-scheduler does.

@@ -42,7 +42,8 @@ type Class struct {
 	counts     []int // nodes by verdict
 	copied     []Verdict
 	tree       tree
-	moved      bool // the range of a normalizing scorer moved, so that totals are out of date
+	spare      []*marks // memory to use for scorers' marks
+	moved      bool     // the range of a normalizing scorer moved, so that totals are out of date
 	position   uint64
 }
 
@@ -59,9 +60,19 @@ type scorer struct {
 	marks      *marks
 }
 
-// New works out a class from scratch. Random breaks ties among nodes of the same score and number of pods.
-func New(profile *framework.Profile, pod *cache.Pod, nodes *cache.Snapshot, random *rand.Rand) *Class {
+// New works out a class from scratch. Random breaks ties among nodes of the same score and number of pods. Old is a
+// class that nobody needs any more, whose memory is taken over; it may be nil.
+func New(profile *framework.Profile, pod *cache.Pod, nodes *cache.Snapshot, random *rand.Rand, old *Class) *Class {
 	c := &Class{profile: profile, pod: pod, nodes: nodes, random: random}
+	if old != nil {
+		c.verdicts, c.tree, c.spare = old.verdicts, old.tree, old.spare
+		for i := range old.scorers {
+			if m := old.scorers[i].marks; m != nil {
+				c.spare = append(c.spare, m)
+			}
+		}
+		*old = Class{}
+	}
 	c.prepare()
 	return c
 }
@@ -188,7 +199,7 @@ func (c *Class) prepare() {
 		}
 		s := scorer{plugin: plugin.Name(), weight: plugin.Weight, Scorer: prepared}
 		if normalizer, ok := prepared.(framework.Normalizer); ok {
-			s.normalizer, s.marks = normalizer, &marks{}
+			s.normalizer, s.marks = normalizer, c.newMarks()
 		}
 		c.scorers = append(c.scorers, s)
 		c.watch(prepared)
@@ -213,28 +224,79 @@ func (c *Class) narrow(names []string) {
 	c.only = only
 }
 
+func (c *Class) newMarks() *marks {
+	last := len(c.spare) - 1
+	if last < 0 {
+		return &marks{}
+	}
+	m := c.spare[last]
+	c.spare = c.spare[:last]
+	return m
+}
+
 // judgeAll works out verdicts and scores of all nodes.
 func (c *Class) judgeAll() {
 	size := c.nodes.Size()
-	c.verdicts = make([]Verdict, size)
-	c.copied = nil
+	c.verdicts, c.copied = resize(c.verdicts, size), nil
 	clear(c.counts)
-	for i := range c.scorers {
-		if m := c.scorers[i].marks; m != nil {
-			m.reset(size)
+	if c.only != nil {
+		c.judgeNamed()
+	} else {
+		for n := range int32(size) {
+			v := c.verdict(n)
+			c.verdicts[n] = v
+			c.counts[v]++
 		}
 	}
-	for n := range int32(size) {
-		v := c.verdict(n)
-		c.verdicts[n] = v
-		c.counts[v]++
-		if v == Feasible {
-			c.setMarks(n, false, true)
+	for i := range c.scorers {
+		if c.scorers[i].marks != nil {
+			c.markAll(&c.scorers[i])
 		}
 	}
 	c.position = c.nodes.Position()
 	c.tree.reset(size)
 	c.scoreAll()
+}
+
+// judgeNamed is judgeAll's first half for a class that looks at named nodes only: a daemon set has as many such
+// classes as there are nodes.
+func (c *Class) judgeNamed() {
+	outside := c.code(c.outside)
+	for n := range c.verdicts {
+		c.verdicts[n] = Gone
+		if c.nodes.Live(int32(n)) {
+			c.verdicts[n] = outside
+		}
+	}
+	c.counts[outside] = c.nodes.Nodes()
+	for name := range c.only {
+		if n, ok := c.nodes.Number(name); ok {
+			c.counts[outside]--
+			v := c.verdict(n)
+			c.verdicts[n] = v
+			c.counts[v]++
+		}
+	}
+}
+
+// markAll asks a normalizing scorer about all feasible nodes. Neighbours mostly get the same mark.
+func (c *Class) markAll(s *scorer) {
+	s.marks.reset(len(c.verdicts))
+	var last int64
+	run := 0
+	for n, v := range c.verdicts {
+		if v != Feasible {
+			continue
+		}
+		mark := s.Scorer.Score(int32(n))
+		s.marks.byNode[n] = mark
+		if mark != last {
+			s.marks.fill(last, run)
+			last, run = mark, 0
+		}
+		run++
+	}
+	s.marks.fill(last, run)
 }
 
 // scoreAll works out the totals of all feasible nodes; verdicts and marks are up to date.
@@ -339,4 +401,12 @@ func named(r *framework.Rejection, plugin framework.Plugin) *framework.Rejection
 		r.Plugin = plugin.Name()
 	}
 	return r
+}
+
+// resize returns a slice of some length with undefined contents, in the same memory if that is enough.
+func resize[T any](old []T, size int) []T {
+	if cap(old) >= size {
+		return old[:size]
+	}
+	return make([]T, size)
 }

@@ -12,10 +12,22 @@ type marks struct {
 	low, high int64
 }
 
+// reset forgets all marks and makes room for size nodes.
 func (m *marks) reset(size int) {
-	m.byNode = make([]int64, size)
-	m.counts = map[int64]int{}
-	m.low, m.high = 0, 0
+	m.byNode = resize(m.byNode, size)
+	if m.counts == nil {
+		m.counts = map[int64]int{}
+	}
+	clear(m.counts)
+	m.low, m.high = math.MaxInt64, math.MinInt64
+}
+
+// fill gives count nodes, whose marks are noted in byNode already, the same mark.
+func (m *marks) fill(mark int64, count int) {
+	if count > 0 {
+		m.counts[mark] += count
+		m.low, m.high = min(m.low, mark), max(m.high, mark)
+	}
 }
 
 // set replaces the mark of node n and reports whether the range moved, which changes what all other marks are worth.
@@ -42,7 +54,7 @@ func (m *marks) set(n int32, had, has bool, mark int64) (moved bool) {
 func (m *marks) measure(old, mark int64, had, has bool) {
 	switch {
 	case len(m.counts) == 0:
-		return // the next to come sets the range
+		return // the next to come, being alone, sets the range
 	case len(m.counts) == 1 && has:
 		m.low, m.high = mark, mark
 		return

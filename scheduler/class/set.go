@@ -27,6 +27,8 @@ type Set struct {
 	classes map[string]*list.Element
 	recent  *list.List // of entry, the last used in front
 	shape   framework.Shape
+	loose   *Class // handed out last without being kept
+	unused  *Class // dropped, for the sake of its memory
 }
 
 type entry struct {
@@ -39,23 +41,30 @@ func NewSet(profile *framework.Profile, nodes *cache.Snapshot, random *rand.Rand
 	return &Set{profile: profile, nodes: nodes, random: random, classes: map[string]*list.Element{}, recent: list.New()}
 }
 
-// Of returns the class of a pod, as of the snapshot's present state. Known tells whether it was worked out before.
+// Of returns the class of a pod, as of the snapshot's present state; it is valid until the next call. Known tells
+// whether it was worked out before.
 func (s *Set) Of(pod *cache.Pod) (class *Class, known bool) {
-	if !s.profile.Shape(pod, &s.shape) {
-		return New(s.profile, pod, s.nodes, s.random), false
+	if s.loose != nil {
+		s.unused, s.loose = s.loose, nil
 	}
-	if e, ok := s.classes[string(s.shape.Bytes())]; ok {
-		s.recent.MoveToFront(e)
-		class := e.Value.(entry).class
-		class.Refresh()
-		return class, true
+	shared := s.profile.Shape(pod, &s.shape)
+	if shared {
+		if e, ok := s.classes[string(s.shape.Bytes())]; ok {
+			s.recent.MoveToFront(e)
+			class := e.Value.(entry).class
+			class.Refresh()
+			return class, true
+		}
 	}
-	class = New(s.profile, pod, s.nodes, s.random)
-	if class.Shareable() {
-		shape := string(s.shape.Bytes())
-		s.classes[shape] = s.recent.PushFront(entry{shape: shape, class: class})
-		s.shrink()
+	class = New(s.profile, pod, s.nodes, s.random, s.unused)
+	s.unused = nil
+	if !shared || !class.Shareable() {
+		s.loose = class
+		return class, false
 	}
+	shape := string(s.shape.Bytes())
+	s.classes[shape] = s.recent.PushFront(entry{shape: shape, class: class})
+	s.shrink()
 	return class, false
 }
 
@@ -65,6 +74,7 @@ func (s *Set) shrink() {
 	for s.recent.Len() > limit {
 		last := s.recent.Back()
 		delete(s.classes, last.Value.(entry).shape)
+		s.unused = last.Value.(entry).class
 		s.recent.Remove(last)
 	}
 }

@@ -24,15 +24,16 @@ type tree struct {
 	levels [][]key
 }
 
-// reset makes a tree of size keys, all infeasible.
+// reset makes room for size keys. What they are is undefined until each has been filled and the tree been built.
 func (t *tree) reset(size int) {
+	old := t.levels
 	t.levels = t.levels[:0]
 	for {
-		level := make([]key, size)
-		for i := range level {
-			level[i].score = none
+		if l := len(t.levels); l < len(old) && cap(old[l]) >= size {
+			t.levels = append(t.levels, old[l][:size])
+		} else {
+			t.levels = append(t.levels, make([]key, size))
 		}
-		t.levels = append(t.levels, level)
 		if size <= 1 {
 			return
 		}
@@ -93,37 +94,37 @@ func (t *tree) best() (int32, key, bool) {
 	return int32(i), want, true
 }
 
-// top returns up to count nodes with the largest keys, the largest first.
+// top returns up to count nodes with the largest keys, the largest first. Each of them is below one of the count
+// largest keys of every level, so no more than that are followed.
 func (t *tree) top(count int) []int32 {
-	type place struct{ level, i int }
-	at := func(p place) key { return t.levels[p.level][p.i] }
-	var found []int32
-	open := []place{{level: len(t.levels) - 1}}
-	if len(t.levels[open[0].level]) == 0 {
+	level := len(t.levels) - 1
+	if count <= 0 || len(t.levels[level]) == 0 || t.levels[level][0].score == none {
 		return nil
 	}
-	for len(open) > 0 && len(found) < count {
-		best := 0
-		for i := range open {
-			if at(open[best]).less(at(open[i])) {
-				best = i
+	best := []int32{0}
+	for ; level > 0; level-- {
+		below := t.levels[level-1]
+		next := make([]int32, 0, count+1)
+		for _, parent := range best {
+			for i := int(parent) * fanout; i < min(int(parent+1)*fanout, len(below)); i++ {
+				if below[i].score != none {
+					next = insert(next, int32(i), below, count)
+				}
 			}
 		}
-		p := open[best]
-		open[best] = open[len(open)-1]
-		open = open[:len(open)-1]
-		if at(p).score == none {
-			break
-		}
-		if p.level == 0 {
-			found = append(found, int32(p.i))
-			continue
-		}
-		for i := p.i * fanout; i < min((p.i+1)*fanout, len(t.levels[p.level-1])); i++ {
-			if t.levels[p.level-1][i].score != none {
-				open = append(open, place{p.level - 1, i})
-			}
-		}
+		best = next
 	}
-	return found
+	return best
+}
+
+// insert puts i into a list that is sorted by keys, the largest first, and holds no more than limit.
+func insert(list []int32, i int32, keys []key, limit int) []int32 {
+	if len(list) == limit && !keys[list[limit-1]].less(keys[i]) {
+		return list
+	}
+	list = append(list, i)
+	for at := len(list) - 1; at > 0 && keys[list[at-1]].less(keys[list[at]]); at-- {
+		list[at-1], list[at] = list[at], list[at-1]
+	}
+	return list[:min(len(list), limit)]
 }

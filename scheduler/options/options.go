@@ -43,10 +43,10 @@ type Serving struct {
 	ClientCAFile string
 }
 
-// New returns the defaults of kube-scheduler.
+// New returns the defaults: those of kube-scheduler, but for listening on loopback only.
 func New() *Options {
 	return &Options{
-		Serving:     Serving{BindAddress: "0.0.0.0", SecurePort: 10259},
+		Serving:     Serving{BindAddress: "127.0.0.1", SecurePort: 10259},
 		LeaderElect: true,
 		Election: scheduler.LeaderElection{
 			Namespace: "kube-system", Name: "kube-scheduler",
