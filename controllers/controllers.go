@@ -7,6 +7,9 @@ import (
 	"slices"
 	"strings"
 
+	"coxswain.dev/coxswain/controllers/certificates/approval"
+	"coxswain.dev/coxswain/controllers/certificates/signing"
+	"coxswain.dev/coxswain/controllers/clusterrole"
 	"coxswain.dev/coxswain/controllers/deployment"
 	"coxswain.dev/coxswain/controllers/endpoints"
 	"coxswain.dev/coxswain/controllers/endpointslice"
@@ -41,6 +44,9 @@ func list() []entry {
 		{garbagecollector.Name, "garbagecollector", addGarbageCollector},
 		{namespace.Name, "namespace", addNamespace},
 		{podgc.Name, "podgc", addPodGC},
+		{approval.Name, "csrapproving", addApproval},
+		{signing.Name, "csrsigning", addSigning},
+		{clusterrole.Name, "clusterrole-aggregation", addClusterRole},
 		{ipam.Name, "nodeipam", addNodeIPAM},
 		{lifecycle.Name, "nodelifecycle", addNodeLifecycle},
 		{eviction.Name, "taint-eviction", addEviction},
@@ -168,4 +174,26 @@ func addPodGC(s *setup) error {
 	return podgc.New(podgc.Config{
 		Client: s.client(), Reader: s.reader(), Clock: s.clock(), Threshold: s.cfg.TerminatedPods,
 	}).SetupWithManager(s.mgr)
+}
+
+func addApproval(s *setup) error {
+	return approval.New(approval.Config{Client: s.client(), Clock: s.clock()}).SetupWithManager(s.mgr)
+}
+
+func addSigning(s *setup) error {
+	if s.cfg.Signing == nil {
+		return nil
+	}
+	reconciler, err := signing.New(signing.Config{
+		Client: s.client(), Clock: s.clock(),
+		Certificate: s.cfg.Signing.Certificate, Key: s.cfg.Signing.Key, Duration: s.cfg.Signing.Duration,
+	})
+	if err != nil {
+		return err
+	}
+	return reconciler.SetupWithManager(s.mgr)
+}
+
+func addClusterRole(s *setup) error {
+	return clusterrole.New(clusterrole.Config{Client: s.client()}).SetupWithManager(s.mgr)
 }
