@@ -19,7 +19,8 @@ func DefaultTemplate(template *corev1.PodTemplateSpec) {
 }
 
 // DefaultSpec fills unset fields that pods and templates have in common. Requests are not taken from limits here:
-// that happens only once there is a pod (DefaultPod), so that a template stays as its author wrote it.
+// that happens only once there is a pod (DefaultPod), so that a template stays as its author wrote it. Fields of features
+// that are off are emptied here too, as every way into the store passes here.
 func DefaultSpec(spec *corev1.PodSpec) {
 	setIfZero(&spec.DNSPolicy, corev1.DNSClusterFirst)
 	setIfZero(&spec.RestartPolicy, corev1.RestartPolicyAlways)
@@ -36,6 +37,7 @@ func DefaultSpec(spec *corev1.PodSpec) {
 		defaultVolume(&spec.Volumes[i])
 	}
 	EachContainer(spec, nil, func(c *corev1.Container, _ Role, _ *field.Path) { defaultContainer(c) })
+	dropAlpha(spec)
 }
 
 // DefaultPod fills unset fields of a pod.

@@ -144,3 +144,24 @@ func TestQOSClass(t *testing.T) {
 		}
 	}
 }
+
+func TestFieldsOfFeaturesThatAreOffAreForgotten(t *testing.T) {
+	plain := func(s *corev1.PodSpec) {
+		s.Volumes = []corev1.Volume{{Name: "v", VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{
+			SecretName: "s", Items: []corev1.KeyToPath{{Key: "k", Path: "p"}}}}}}
+		s.Containers[0].VolumeMounts = []corev1.VolumeMount{{Name: "v", MountPath: "/v"}}
+		s.Containers[0].LivenessProbe = &corev1.Probe{ProbeHandler: corev1.ProbeHandler{GRPC: &corev1.GRPCAction{Port: 80}}}
+	}
+	want := newPod(spec(plain))
+	got := newPod(spec(func(s *corev1.PodSpec) {
+		plain(s)
+		s.EvictionResponders = []corev1.EvictionResponder{{Name: "example.com/r"}}
+		s.Volumes[0].Secret.DefaultUser = ptr.To[int64](1)
+		s.Volumes[0].Secret.Items[0].User = ptr.To[int64](1)
+		s.Containers[0].VolumeMounts[0].BindMountOptions = []string{"noexec"}
+		s.Containers[0].LivenessProbe.GRPC.Mode = ptr.To(corev1.GRPCProbeModeTLS)
+	}))
+	if diff := cmp.Diff(want.Spec, got.Spec); diff != "" {
+		t.Errorf("spec (-want +got):\n%s", diff)
+	}
+}
