@@ -48,6 +48,7 @@ func (b *builder) secureAccess() error {
 	if b.access.authenticator, err = auth.NewAuthenticator(config); err != nil {
 		return err
 	}
+	b.parts = append(b.parts, part{name: "authentication", start: b.access.authenticator.Start, ready: already})
 	b.generic.Authentication.Authenticator = b.access.authenticator
 	b.generic.Authentication.APIAudiences = config.APIAudiences
 	return b.authorization()
@@ -157,7 +158,11 @@ func (b *builder) authorization() error {
 	return nil
 }
 
+// addressTypes is nil when no types were chosen, which is the default order.
 func addressTypes(names []string) []corev1.NodeAddressType {
+	if len(names) == 0 {
+		return nil
+	}
 	types := make([]corev1.NodeAddressType, 0, len(names))
 	for _, n := range names {
 		types = append(types, corev1.NodeAddressType(n))

@@ -31,6 +31,7 @@ type chain struct {
 	secure     *genericapiserver.SecureServingInfo
 	requests   *lifetime
 	client     rest.Interface
+	parts      []part
 }
 
 func (c *chain) endWatches() { c.requests.endLongRunning() }
@@ -50,6 +51,7 @@ type builder struct {
 	kinds     *kinds
 	access    *access
 	requests  *lifetime
+	parts     []part
 }
 
 // build makes the chain from the inside out: custom resources, built-in kinds, aggregator.
@@ -75,8 +77,10 @@ func (s *Server) build(ctx context.Context, l *listeners, st *store) (*chain, er
 	if err := b.storages(); err != nil {
 		return nil, err
 	}
-	if err := b.secureAccess(); err != nil {
-		return nil, err
+	for _, step := range []func() error{b.secureAccess, b.audit, b.admit, b.attach, b.furnish} {
+		if err := step(); err != nil {
+			return nil, err
+		}
 	}
 	custom, err := b.customResources()
 	if err != nil {
@@ -92,7 +96,7 @@ func (s *Server) build(ctx context.Context, l *listeners, st *store) (*chain, er
 	}
 	aggregator.GenericAPIServer.RegisterDestroyFunc(b.kinds.destroy)
 	aggregator.GenericAPIServer.RegisterDestroyFunc(b.backend.Close)
-	return &chain{aggregator: aggregator, secure: b.generic.SecureServing, requests: b.requests, client: b.client.Discovery().RESTClient()}, nil
+	return &chain{aggregator: aggregator, secure: b.generic.SecureServing, requests: b.requests, client: b.client.Discovery().RESTClient(), parts: b.parts}, nil
 }
 
 func (b *builder) prefix() string {
@@ -169,8 +173,12 @@ func (b *builder) storages() error {
 		Cached:                  b.cached(uncached),
 	}
 	b.generic.RESTOptionsGetter = getter
+	hooks, err := b.allocate()
+	if err != nil {
+		return err
+	}
 	b.kinds, err = newKinds(b.config.Groups, registry.Config{
-		Scheme: b.scheme, Options: getter, Clock: b.config.Clock, Hooks: b.hooks(),
+		Scheme: b.scheme, Options: getter, Clock: b.config.Clock, Hooks: hooks,
 	})
 	return err
 }
@@ -199,7 +207,7 @@ func (b *builder) builtIn(custom *apiextensionsapiserver.CustomResourceDefinitio
 	if err != nil {
 		return nil, err
 	}
-	if err := b.attach(server); err != nil {
+	if err := b.publishIssuer(server); err != nil {
 		return nil, err
 	}
 	err = installer{

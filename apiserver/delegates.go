@@ -40,6 +40,7 @@ func (b *builder) delegate(codecs serializer.CodecFactory, openAPI *openapicommo
 func (b *builder) aggregator(builtIn *genericapiserver.GenericAPIServer, custom *apiextensionsapiserver.CustomResourceDefinitions) (*aggregatorapiserver.APIAggregator, error) {
 	own := b.delegate(aggregatorscheme.Codecs, aggregatorOpenAPI(), aggregatorapiserver.DefaultAPIResourceConfigSource())
 	own.RESTOptionsGetter = b.getter(aggregatorCodec, groupPrefix)
+	b.checks(own)
 	config := &aggregatorapiserver.Config{
 		GenericConfig: &genericapiserver.RecommendedConfig{Config: *own, SharedInformerFactory: b.informers},
 		ExtraConfig: aggregatorapiserver.ExtraConfig{

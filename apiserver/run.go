@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"k8s.io/client-go/rest"
@@ -49,6 +50,17 @@ func (s *Server) serve(ctx context.Context, c *chain, listeners *listeners, stor
 	handler := http.Handler(c.aggregator.GenericAPIServer.Handler)
 	s.handler.Store(&handler)
 	close(s.handling)
+
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	defer stop()
+	for _, p := range c.parts {
+		beside.Go(func() {
+			if err := p.start(serving); err != nil {
+				klog.ErrorS(err, "A part of the API server stopped", "part", p.name)
+			}
+		})
+	}
 
 	prepared, err := c.aggregator.PrepareRun()
 	if err != nil {

@@ -66,7 +66,7 @@ func (c core) Write(entry zapcore.Entry, fields []zapcore.Field) error {
 	switch {
 	case entry.Level >= zapcore.DPanicLevel: // returned as an error by who started etcd
 		klog.V(2).Info(text.String())
-	case entry.Level >= zapcore.ErrorLevel:
+	case entry.Level >= zapcore.ErrorLevel && entry.Message != versionUnknown:
 		klog.Error(text.String())
 	default:
 		klog.V(verbosity(entry.Level)).Info(text.String())
@@ -75,6 +75,9 @@ func (c core) Write(entry zapcore.Entry, fields []zapcore.Field) error {
 }
 
 func (core) Sync() error { return nil }
+
+// versionUnknown is what every new member says, before its first snapshot.
+const versionUnknown = "failed to update storage version"
 
 func verbosity(level zapcore.Level) klog.Level {
 	switch {

@@ -61,7 +61,7 @@ func New() *Options {
 	c.Authentication.OIDC.SigningAlgs = []string{"RS256"}
 	c.Authorization.Webhook = apiserver.WebhookConfig{Version: "v1beta1", AllowedTTL: 5 * time.Minute, DeniedTTL: 30 * time.Second}
 	c.Audit.LogFormat = "json"
-	c.Kubelet.AddressTypes = []string{"Hostname", "InternalDNS", "InternalIP", "ExternalDNS", "ExternalIP"}
+	c.Kubelet.AddressTypes = []string{"InternalIP", "InternalDNS", "Hostname", "ExternalDNS", "ExternalIP"}
 	c.Kubelet.Timeout = 5 * time.Second
 	c.Limits = apiserver.LimitsConfig{
 		MaxRequestsInFlight: 400, MaxMutatingRequestsInFlight: 200,

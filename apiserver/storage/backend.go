@@ -59,6 +59,9 @@ func Open(ctx context.Context, config Config) *Backend {
 	}
 }
 
+// KV is for what is kept beside objects.
+func (b *Backend) KV() clientv3.KV { return b.client.KV }
+
 // Close stops what Open started.
 func (b *Backend) Close() { b.compactor.Stop() }
 
