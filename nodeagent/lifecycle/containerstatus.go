@@ -69,7 +69,7 @@ func containerStatus(seen *Seen, plan Plan, c *corev1.Container, kind Kind) core
 
 // waiting replaces the state of a container that is to run and does not by why it does not.
 func waiting(seen *Seen, plan Plan, c *corev1.Container, kind Kind, run *runtime.Container, status *corev1.ContainerStatus) {
-	if plan.End != nil || run != nil && run.Phase == runtime.Running {
+	if plan.End != nil || run != nil && (run.Phase == runtime.Running || over(seen.Pod, c, kind, run)) {
 		return
 	}
 	var reason Reason
@@ -91,6 +91,21 @@ func waiting(seen *Seen, plan Plan, c *corev1.Container, kind Kind, run *runtime
 		status.LastTerminationState = status.State
 	}
 	status.State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason.Reason, Message: reason.Message}}
+}
+
+// over tells whether a container has ended for good.
+func over(pod *corev1.Pod, c *corev1.Container, kind Kind, run *runtime.Container) bool {
+	switch {
+	case run.Phase != runtime.Exited:
+		return false
+	case kind == Ephemeral:
+		return true
+	case kind == Init && IsSidecar(c):
+		return false
+	case kind == Init:
+		return !initRestarts(pod, c, run.ExitCode)
+	}
+	return !restarts(pod, c, run.ExitCode)
 }
 
 func stateOf(seen *Seen, run *runtime.Container) corev1.ContainerState {
