@@ -23,14 +23,15 @@ import (
 type Config struct {
 	// Store returns the store of a resource, nil when it is not served (what would go there is left out).
 	Store func(schema.GroupResource) *genericregistry.Store
-	// Informers tell of changed cluster roles; nil leaves aggregation to the first pass.
+	// Informers is not needed any longer and ignored.
 	Informers informers.SharedInformerFactory
 
 	// ServiceIP is the address of Service default/kubernetes (the first of the service range).
 	ServiceIP netip.Addr
-	// Advertise is where the members of the cluster reach this server. Invalid leaves the Service out.
+	// Advertise is where the members of the cluster reach this server. Invalid leaves the Service out; a loopback address,
+	// which nobody else can reach, leaves it without endpoints.
 	Advertise netip.AddrPort
-	// Identity tells this server from others; it must be a DNS label.
+	// Identity tells this server from others, together with Advertise.
 	Identity string
 
 	// Authentication is what extension servers must know.
@@ -67,13 +68,11 @@ func New(config Config) *Bootstrap {
 // Ready is closed when everything has been put in place once.
 func (b *Bootstrap) Ready() <-chan struct{} { return b.ready }
 
-// Start furnishes the cluster, and then keeps the endpoints of Service default/kubernetes, the system namespaces and
-// aggregated roles as they should be, until ctx ends; then it withdraws this server's endpoint.
+// Start furnishes the cluster, and then keeps the endpoints of Service default/kubernetes and the system namespaces as
+// they should be, until ctx ends; then it withdraws this server's endpoint.
 func (b *Bootstrap) Start(ctx context.Context) error {
 	logger := klog.FromContext(ctx).WithName("bootstrap")
 	ctx = klog.NewContext(ctx, logger)
-	var running sync.WaitGroup
-	defer running.Wait()
 	for {
 		err := b.furnish(ctx)
 		if err == nil {
@@ -87,9 +86,6 @@ func (b *Bootstrap) Start(ctx context.Context) error {
 		}
 	}
 	close(b.ready)
-	if b.config.Informers != nil && b.stores.has(clusterRoles) {
-		running.Go(func() { b.aggregateForEver(ctx) })
-	}
 	ticker := b.config.Clock.NewTicker(period)
 	defer ticker.Stop()
 	for {

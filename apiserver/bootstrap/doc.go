@@ -3,7 +3,7 @@
 
 // Package bootstrap puts into a cluster what every cluster has: the system namespaces and priority classes, the default
 // roles, the Service and endpoints of the API server itself, and the ConfigMap by which extension servers learn whom to
-// trust. It also keeps aggregated cluster roles up to date.
+// trust. Aggregated cluster roles begin with the rules of their parts; a controller keeps them so.
 //
 // It works on the API server's own stores, in parallel and without clients, so that an empty database is furnished in a
 // fraction of a second; what is already there is read with a few lists and left alone. Roles are reconciled as Kubernetes

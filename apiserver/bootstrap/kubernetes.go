@@ -5,8 +5,11 @@ package bootstrap
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base32"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -44,6 +47,9 @@ func (b *Bootstrap) kubernetesService(ctx context.Context) error {
 	if err := b.ensureService(ctx); err != nil {
 		return err
 	}
+	if b.config.Advertise.Addr().IsLoopback() {
+		return nil
+	}
 	if err := b.renew(ctx); err != nil {
 		return err
 	}
@@ -69,7 +75,11 @@ func (b *Bootstrap) ensureService(ctx context.Context) error {
 	})
 }
 
-func (b *Bootstrap) leaseName() string { return "apiserver-" + b.config.Identity }
+// leaseName is unique to this server, also among several on one machine.
+func (b *Bootstrap) leaseName() string {
+	sum := sha256.Sum256([]byte(b.config.Identity + " " + b.config.Advertise.String()))
+	return "apiserver-" + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:16]))
+}
 
 func (b *Bootstrap) renew(ctx context.Context) error {
 	now := metav1.NewMicroTime(b.config.Clock.Now())
@@ -204,7 +214,7 @@ func (b *Bootstrap) writeSlice(ctx context.Context, alive []netip.AddrPort) erro
 // withdraw takes this server out of the endpoints when it stops, so that clients go to the others at once. The last
 // server stays: an address that refuses connections says more than none.
 func (b *Bootstrap) withdraw(ctx context.Context) {
-	if !b.config.Advertise.IsValid() || !b.stores.has(services) || !b.stores.has(leases) {
+	if !b.config.Advertise.IsValid() || b.config.Advertise.Addr().IsLoopback() || !b.stores.has(services) || !b.stores.has(leases) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), withdrawTime)
