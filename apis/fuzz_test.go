@@ -9,7 +9,11 @@ import (
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	certificatesv1 "k8s.io/api/certificates/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/api/apitesting/fuzzer"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metafuzzer "k8s.io/apimachinery/pkg/apis/meta/fuzzer"
@@ -46,7 +50,22 @@ func valueFuncs(serializer.CodecFactory) []any {
 		func(m *metav1.MicroTime, c randfill.Continue) {
 			*m = metav1.NewMicroTime(time.Unix(c.Int63n(1<<31), c.Int63n(1_000_000)*1000))
 		},
+		// Random words would never take the branches that known ones take.
+		oneOf(autoscalingv2.ObjectMetricSourceType, autoscalingv2.PodsMetricSourceType, autoscalingv2.ResourceMetricSourceType,
+			autoscalingv2.ContainerResourceMetricSourceType, autoscalingv2.ExternalMetricSourceType, ""),
+		oneOf(appsv1.RollingUpdateDeploymentStrategyType, appsv1.RecreateDeploymentStrategyType, ""),
+		oneOf(discoveryv1.AddressTypeIPv4, discoveryv1.AddressTypeIPv6, discoveryv1.AddressTypeFQDN, ""),
+		oneOf(certificatesv1.CertificateApproved, certificatesv1.CertificateDenied, certificatesv1.CertificateFailed, ""),
+		oneOf(metav1.LabelSelectorOpIn, metav1.LabelSelectorOpExists, ""),
+		oneOf(corev1.ServiceTypeClusterIP, corev1.ServiceTypeNodePort, corev1.ServiceTypeLoadBalancer, corev1.ServiceTypeExternalName, ""),
+		oneOf(corev1.RestartPolicyAlways, corev1.RestartPolicyNever, corev1.RestartPolicyOnFailure, ""),
+		oneOf(corev1.ConditionTrue, corev1.ConditionFalse, corev1.ConditionUnknown, ""),
 	}
+}
+
+// oneOf fills a type with one of the words that mean something.
+func oneOf[W ~string](words ...W) func(*W, randfill.Continue) {
+	return func(w *W, c randfill.Continue) { *w = words[c.Intn(len(words))] }
 }
 
 // describable fills an autoscaler with what v1 can say: the types of targets follow from the fields that are set, and what

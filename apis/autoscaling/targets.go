@@ -34,28 +34,28 @@ func targetsOf(hpa *autoscalingv2.HorizontalPodAutoscaler) string {
 
 func targetOf(spec *autoscalingv2.MetricSpec, status *autoscalingv2.MetricStatus) string {
 	var current autoscalingv2.MetricValueStatus
-	switch spec.Type {
-	case autoscalingv2.ExternalMetricSourceType:
+	switch {
+	case spec.Type == autoscalingv2.ExternalMetricSourceType && spec.External != nil:
 		if status.External != nil {
 			current = status.External.Current
 		}
 		return valueOrAverage(current, spec.External.Target)
-	case autoscalingv2.ObjectMetricSourceType:
+	case spec.Type == autoscalingv2.ObjectMetricSourceType && spec.Object != nil:
 		if status.Object != nil {
 			current = status.Object.Current
 		}
 		return valueOrAverage(current, spec.Object.Target)
-	case autoscalingv2.PodsMetricSourceType:
+	case spec.Type == autoscalingv2.PodsMetricSourceType && spec.Pods != nil:
 		if status.Pods != nil {
 			current = status.Pods.Current
 		}
 		return fmt.Sprintf("%s/%s", quantity(current.AverageValue), quantity(spec.Pods.Target.AverageValue))
-	case autoscalingv2.ResourceMetricSourceType:
+	case spec.Type == autoscalingv2.ResourceMetricSourceType && spec.Resource != nil:
 		if status.Resource != nil {
 			current = status.Resource.Current
 		}
 		return fmt.Sprintf("%s: %s", spec.Resource.Name, utilization(current, spec.Resource.Target))
-	case autoscalingv2.ContainerResourceMetricSourceType:
+	case spec.Type == autoscalingv2.ContainerResourceMetricSourceType && spec.ContainerResource != nil:
 		if status.ContainerResource != nil {
 			current = status.ContainerResource.Current
 		}
@@ -67,23 +67,26 @@ func targetOf(spec *autoscalingv2.MetricSpec, status *autoscalingv2.MetricStatus
 
 func valueOrAverage(current autoscalingv2.MetricValueStatus, target autoscalingv2.MetricTarget) string {
 	if target.AverageValue != nil {
-		return fmt.Sprintf("%s/%s (avg)", quantity(current.AverageValue), target.AverageValue)
+		return fmt.Sprintf("%s/%s (avg)", quantity(current.AverageValue), quantity(target.AverageValue))
 	}
 	return fmt.Sprintf("%s/%s", quantity(current.Value), quantity(target.Value))
 }
 
 func utilization(current autoscalingv2.MetricValueStatus, target autoscalingv2.MetricTarget) string {
 	if target.AverageValue != nil {
-		return fmt.Sprintf("%s/%s", quantity(current.AverageValue), target.AverageValue)
+		return fmt.Sprintf("%s/%s", quantity(current.AverageValue), quantity(target.AverageValue))
 	}
 	return fmt.Sprintf("%s/%s", percent(current.AverageUtilization, unknown), percent(target.AverageUtilization, "<auto>"))
 }
 
+// quantity formats a copy: a Quantity keeps the string that it once made, and rows are made of objects that others read
+// at the same time.
 func quantity(q *resource.Quantity) string {
 	if q == nil {
 		return unknown
 	}
-	return q.String()
+	copied := q.DeepCopy()
+	return copied.String()
 }
 
 func percent(p *int32, unset string) string {
