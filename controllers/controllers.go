@@ -7,6 +7,10 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/scale"
+
 	"coxswain.dev/coxswain/controllers/certificates/approval"
 	"coxswain.dev/coxswain/controllers/certificates/signing"
 	"coxswain.dev/coxswain/controllers/clusterrole"
@@ -14,6 +18,7 @@ import (
 	"coxswain.dev/coxswain/controllers/endpoints"
 	"coxswain.dev/coxswain/controllers/endpointslice"
 	"coxswain.dev/coxswain/controllers/garbagecollector"
+	"coxswain.dev/coxswain/controllers/horizontalpodautoscaler"
 	"coxswain.dev/coxswain/controllers/namespace"
 	"coxswain.dev/coxswain/controllers/node/eviction"
 	"coxswain.dev/coxswain/controllers/node/ipam"
@@ -44,6 +49,7 @@ func list() []entry {
 		{garbagecollector.Name, "garbagecollector", addGarbageCollector},
 		{namespace.Name, "namespace", addNamespace},
 		{podgc.Name, "podgc", addPodGC},
+		{horizontalpodautoscaler.Name, "horizontalpodautoscaling", addAutoscaler},
 		{approval.Name, "csrapproving", addApproval},
 		{signing.Name, "csrsigning", addSigning},
 		{clusterrole.Name, "clusterrole-aggregation", addClusterRole},
@@ -196,4 +202,19 @@ func addSigning(s *setup) error {
 
 func addClusterRole(s *setup) error {
 	return clusterrole.New(clusterrole.Config{Client: s.client()}).SetupWithManager(s.mgr)
+}
+
+func addAutoscaler(s *setup) error {
+	// The scale client encodes by itself, and custom resources speak JSON only.
+	config := rest.CopyConfig(s.mgr.GetConfig())
+	config.ContentType, config.AcceptContentTypes = "application/json", "application/json"
+	scales, err := scale.NewForConfig(config, s.mgr.GetRESTMapper(), dynamic.LegacyAPIPathResolverFunc, scale.NewDiscoveryScaleKindResolver(s.clientset.Discovery()))
+	if err != nil {
+		return err
+	}
+	return horizontalpodautoscaler.New(horizontalpodautoscaler.Config{
+		Client: s.client(), Reader: s.reader(), Scales: scales, Mapper: s.mgr.GetRESTMapper(),
+		Recorder: s.recorder(horizontalpodautoscaler.EventName), Clock: s.clock(),
+		Settings: horizontalpodautoscaler.Settings(s.cfg.Autoscaling), Workers: s.cfg.Workers.Autoscalers,
+	}).SetupWithManager(s.mgr)
 }
