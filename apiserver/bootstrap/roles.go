@@ -49,10 +49,11 @@ func withAggregates(all []rbacv1.ClusterRole) []rbacv1.ClusterRole {
 	for i := range all {
 		parts[i] = &all[i]
 	}
-	for range 2 { // admin holds edit, which holds view
+	for changed := true; changed; { // admin holds edit, which holds view
+		changed = false
 		for i := range all {
-			if rules, ok := aggregate(&all[i], parts); ok {
-				all[i].Rules = rules
+			if rules, ok := aggregate(&all[i], parts); ok && len(rules) != len(all[i].Rules) {
+				all[i].Rules, changed = rules, true
 			}
 		}
 	}

@@ -1,0 +1,121 @@
+// Copyright The Coxswain Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package policy
+
+import (
+	"strings"
+	"testing"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
+
+	"coxswain.dev/coxswain/apiserver/auth/rbac"
+)
+
+func TestEveryBindingHasItsRole(t *testing.T) {
+	roles := map[string]bool{}
+	for _, r := range ClusterRoles() {
+		if roles[r.Name] {
+			t.Errorf("cluster role %s is there twice", r.Name)
+		}
+		roles[r.Name] = true
+	}
+	for _, r := range Roles() {
+		roles[r.Namespace+"/"+r.Name] = true
+	}
+	bound := map[string]bool{}
+	for _, b := range ClusterRoleBindings() {
+		if bound[b.Name] {
+			t.Errorf("cluster role binding %s is there twice", b.Name)
+		}
+		bound[b.Name] = true
+		if !roles[b.RoleRef.Name] {
+			t.Errorf("%s refers to cluster role %s", b.Name, b.RoleRef.Name)
+		}
+	}
+	for _, b := range RoleBindings() {
+		if !roles[b.Namespace+"/"+b.RoleRef.Name] {
+			t.Errorf("%s refers to role %s of %s", b.Name, b.RoleRef.Name, b.Namespace)
+		}
+	}
+}
+
+func TestRulesAreWellFormed(t *testing.T) {
+	for _, role := range ClusterRoles() {
+		if role.Labels["kubernetes.io/bootstrapping"] != "rbac-defaults" || role.Annotations[rbacv1.AutoUpdateAnnotationKey] != "true" {
+			t.Errorf("%s is not marked as a default", role.Name)
+		}
+		for _, rule := range role.Rules {
+			if len(rule.Verbs) == 0 || (len(rule.NonResourceURLs) == 0) != (len(rule.Resources) > 0) || (len(rule.Resources) > 0) != (len(rule.APIGroups) > 0) {
+				t.Errorf("%s has a rule that says nothing: %+v", role.Name, rule)
+			}
+			for _, group := range rule.APIGroups {
+				if group == core {
+					t.Errorf("%s names the core group", role.Name)
+				}
+			}
+		}
+	}
+}
+
+// What the parts of a cluster do must be granted to them.
+func TestPartsMayDoTheirWork(t *testing.T) {
+	granted := func(user string) []rbacv1.PolicyRule {
+		rules := map[string][]rbacv1.PolicyRule{}
+		for _, r := range ClusterRoles() {
+			rules[r.Name] = r.Rules
+		}
+		var all []rbacv1.PolicyRule
+		for _, b := range ClusterRoleBindings() {
+			for _, s := range b.Subjects {
+				if s.Kind == rbacv1.UserKind && s.Name == user {
+					all = append(all, rules[b.RoleRef.Name]...)
+				}
+			}
+		}
+		return all
+	}
+	for user, asks := range map[string][]string{
+		ControllerManager: {
+			"patch apps deployments/status", "create apps replicasets", "update apps replicasets/status", "create  pods", "patch  pods", "delete  pods",
+			"patch  nodes", "patch  nodes/status", "update  namespaces/finalize", "deletecollection apps deployments", "create discovery.k8s.io endpointslices",
+			"create  serviceaccounts", "create  configmaps", "update certificates.k8s.io certificatesigningrequests/status", "sign certificates.k8s.io signers/kubernetes.io/kubelet-serving",
+			"get metrics.k8s.io pods", "list metrics.k8s.io pods", "update apps deployments/scale", "patch autoscaling horizontalpodautoscalers/status", "create  events",
+			"watch example.com widgets", "delete example.com widgets", "escalate rbac.authorization.k8s.io clusterroles", "create coordination.k8s.io leases",
+		},
+		Scheduler: {
+			"create  pods/binding", "patch  pods/status", "watch  nodes", "watch coxswain.dev schedulerprofiles", "patch coxswain.dev schedulerprofiles/status", "create  events",
+		},
+		Proxy: {
+			"watch  services", "watch discovery.k8s.io endpointslices", "watch  nodes", "watch  pods", "watch  namespaces", "create  events",
+		},
+	} {
+		rules := granted(user)
+		for _, ask := range asks {
+			parts := strings.SplitN(ask, " ", 3)
+			resource, sub, _ := strings.Cut(parts[2], "/")
+			record := authorizer.AttributesRecord{Verb: parts[0], APIGroup: parts[1], Resource: resource, Subresource: sub, ResourceRequest: true}
+			if resource == "signers" {
+				record.Subresource, record.Name = "", sub
+			}
+			if !rbac.AnyAllows(record, rules) {
+				t.Errorf("%s may not %s", user, ask)
+			}
+		}
+	}
+}
+
+func TestWhoViewsSeesNoSecrets(t *testing.T) {
+	for _, role := range peoplesRoles() {
+		if role.Labels[aggregateTo+"view"] != "true" {
+			continue
+		}
+		for _, resource := range []string{"secrets", "pods/exec"} {
+			r, sub, _ := strings.Cut(resource, "/")
+			if rbac.AnyAllows(authorizer.AttributesRecord{Verb: "get", Resource: r, Subresource: sub, ResourceRequest: true}, role.Rules) {
+				t.Errorf("%s lets view %s", role.Name, resource)
+			}
+		}
+	}
+}
