@@ -52,13 +52,32 @@ func NewLab(t *testing.T) *Lab {
 	if os.Geteuid() != 0 {
 		t.Skip("skipped: making network namespaces needs root")
 	}
-	lab := &Lab{t: t, Node: newHost(t, NodeAddr)}
+	return newLab(t, newHost(t, NodeAddr))
+}
+
+// NewLabHere makes the network around the namespace that the whole process is
+// in; Apart gets a test there.
+func NewLabHere(t *testing.T) *Lab {
+	t.Helper()
+	handle, err := netns.Get()
+	if err != nil {
+		t.Fatal(err)
+	}
+	node := &Host{t: t, handle: handle, Addr: NodeAddr}
+	t.Cleanup(func() { _ = handle.Close() })
+	node.must(loopbackUp)
+	return newLab(t, node)
+}
+
+func newLab(t *testing.T, node *Host) *Lab {
+	t.Helper()
+	lab := &Lab{t: t, Node: node}
+	setup := network.DefaultConfig()
+	setup.ServiceCIDRs = []netip.Prefix{ServiceCIDR}
 	lab.Node.must(func() error {
 		return firstError(
-			network.SetSysctls,
+			func() error { return network.Setup(setup) },
 			func() error { return addBridge("cox-pods", GatewayAddr, 24) },
-			func() error { return addBridge("cox-nodes", NodeAddr, 24) },
-			func() error { return addRoute("cox-nodes", ServiceCIDR, netip.Addr{}) },
 		)
 	})
 	lab.Outside = newHost(t, OutsideAddr)
@@ -106,10 +125,9 @@ func (l *Lab) connect(host *Host, peer, bridge string, peerAddr netip.Addr) {
 			if err := netlink.LinkSetHairpin(pair, true); err != nil {
 				return err
 			}
-		} else if err := addAddr(pair, peerAddr, 24); err != nil {
-			return err
+			return nil
 		}
-		return netlink.LinkSetUp(pair)
+		return addAddr(pair, peerAddr, 24)
 	})
 	host.must(func() error {
 		link, err := netlink.LinkByName("eth0")
@@ -117,6 +135,15 @@ func (l *Lab) connect(host *Host, peer, bridge string, peerAddr netip.Addr) {
 			return err
 		}
 		if err := addAddr(link, host.Addr, 24); err != nil {
+			return err
+		}
+		return netlink.LinkSetUp(link)
+	})
+	// Last, so that the bridge finds a carrier at once: the kernel tells it of
+	// one that comes later with up to a second's delay.
+	l.Node.must(func() error {
+		link, err := netlink.LinkByName(peer)
+		if err != nil {
 			return err
 		}
 		return netlink.LinkSetUp(link)
@@ -145,15 +172,17 @@ func newHost(t *testing.T, addr netip.Addr) *Host {
 	case handle := <-made:
 		host := &Host{t: t, handle: handle, Addr: addr}
 		t.Cleanup(func() { _ = handle.Close() })
-		host.must(func() error {
-			lo, err := netlink.LinkByName("lo")
-			if err != nil {
-				return err
-			}
-			return netlink.LinkSetUp(lo)
-		})
+		host.must(loopbackUp)
 		return host
 	}
+}
+
+func loopbackUp() error {
+	lo, err := netlink.LinkByName("lo")
+	if err != nil {
+		return err
+	}
+	return netlink.LinkSetUp(lo)
 }
 
 // Do runs a function on a thread inside of the host.

@@ -108,8 +108,8 @@ func (b *bench) answers(from *Host, to state.Frontend, times int) map[netip.Addr
 	return count
 }
 
-// service builds a service with one port and both pools alike.
-func service(id state.Frontend, endpoints ...state.Endpoint) *state.Service {
+// Service builds a service with one port; endpoints on the node are in both pools.
+func Service(id state.Frontend, endpoints ...state.Endpoint) *state.Service {
 	s := &state.Service{Key: state.Key{Source: state.FromService}, Ports: []state.Port{{
 		ID:      id,
 		Entries: []state.Entry{{Frontend: id, Kind: state.ClusterIP}},
@@ -134,6 +134,11 @@ func with(s *state.Service, kind state.Kind, scope state.Scope, port uint16, add
 	return s
 }
 
+// Frontend builds a frontend.
+func Frontend(protocol state.Protocol, addr string, port uint16) state.Frontend {
+	return state.Frontend{Addr: netip.MustParseAddr(addr), Protocol: protocol, Port: port}
+}
+
 func tcp(addr netip.Addr, port uint16) state.Frontend {
 	return state.Frontend{Addr: addr, Protocol: state.TCP, Port: port}
 }
@@ -154,7 +159,7 @@ func testClusterIP(t *testing.T, open Opener) {
 	one.Serve(8080)
 	two.Serve(8080)
 	for _, id := range []state.Frontend{tcp(clusterIP, 80), udp(clusterIP, 80)} {
-		b.set(service(id, one.endpoint(8080), two.endpoint(8080)))
+		b.set(Service(id, one.endpoint(8080), two.endpoint(8080)))
 		for _, from := range []*Host{client, b.Node, b.Outside} {
 			got := b.answers(from, id, 40)
 			if got[one.Addr] == 0 || got[two.Addr] == 0 {
@@ -174,7 +179,7 @@ func testNodePort(t *testing.T, open Opener) {
 	server.Serve(8080)
 	for _, protocol := range []state.Protocol{state.TCP, state.UDP} {
 		id := state.Frontend{Addr: clusterIP, Protocol: protocol, Port: 80}
-		b.set(with(service(id, server.endpoint(8080)), state.NodePort, state.Cluster, 30080, Loopback, NodeAddr, GatewayAddr))
+		b.set(with(Service(id, server.endpoint(8080)), state.NodePort, state.Cluster, 30080, Loopback, NodeAddr, GatewayAddr))
 		for _, c := range []struct {
 			from *Host
 			to   netip.Addr
@@ -196,7 +201,7 @@ func testUnserved(t *testing.T, open Opener) {
 	b := newBench(t, open)
 	client := b.Pod(11)
 	for _, id := range []state.Frontend{tcp(clusterIP, 80), udp(clusterIP, 80)} {
-		b.set(with(service(id), state.NodePort, state.Cluster, 30080, Loopback, NodeAddr))
+		b.set(with(Service(id), state.NodePort, state.Cluster, 30080, Loopback, NodeAddr))
 		for _, c := range []struct {
 			from *Host
 			to   state.Frontend
@@ -223,13 +228,13 @@ func testEndpointChanges(t *testing.T, open Opener) {
 	id := tcp(clusterIP, 80)
 	var pods []*Host
 	var endpoints []state.Endpoint
-	b.set(service(id))
+	b.set(Service(id))
 	for i := range 4 {
 		pod := b.Pod(byte(11 + i))
 		pod.Serve(8080)
 		pods = append(pods, pod)
 		endpoints = append(endpoints, pod.endpoint(8080))
-		b.set(service(id, endpoints...))
+		b.set(Service(id, endpoints...))
 		if got := b.answers(client, id, 60); len(got) != len(endpoints) {
 			t.Errorf("with %d endpoints, %d answered: %v", len(endpoints), len(got), got)
 		}
@@ -237,12 +242,12 @@ func testEndpointChanges(t *testing.T, open Opener) {
 	for len(endpoints) > 1 {
 		gone := endpoints[0].Addr
 		endpoints = endpoints[1:]
-		b.set(service(id, endpoints...))
+		b.set(Service(id, endpoints...))
 		if got := b.answers(client, id, 60); got[gone] != 0 || len(got) != len(endpoints) {
 			t.Errorf("after %s went, of %d endpoints these answered: %v", gone, len(endpoints), got)
 		}
 	}
-	b.set(service(id))
+	b.set(Service(id))
 	if _, err := client.Ask(id); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("after the last endpoint went: got %v, want connection refused", err)
 	}
@@ -259,7 +264,7 @@ func testAffinity(t *testing.T, open Opener) {
 		endpoints = append(endpoints, host.endpoint(8080))
 	}
 	sticky := func(endpoints ...state.Endpoint) *state.Service {
-		s := with(service(id, endpoints...), state.NodePort, state.Cluster, 30080, NodeAddr)
+		s := with(Service(id, endpoints...), state.NodePort, state.Cluster, 30080, NodeAddr)
 		s.Ports[0].Affinity = 2 * time.Second
 		return s
 	}
@@ -307,7 +312,7 @@ func testLocalPolicy(t *testing.T, open Opener) {
 	id := tcp(clusterIP, 80)
 	remote := elsewhere.endpoint(8080)
 	remote.OnNode = false
-	b.set(with(service(id, local.endpoint(8080), remote), state.NodePort, state.Local, 30080, NodeAddr))
+	b.set(with(Service(id, local.endpoint(8080), remote), state.NodePort, state.Local, 30080, NodeAddr))
 	for range 20 {
 		answer, err := b.Outside.Ask(tcp(NodeAddr, 30080))
 		if err != nil {
@@ -322,7 +327,7 @@ func testLocalPolicy(t *testing.T, open Opener) {
 			t.Errorf("from %s inside of the cluster only %v answered", from.Addr, got)
 		}
 	}
-	b.set(with(service(id, remote), state.NodePort, state.Local, 30080, NodeAddr))
+	b.set(with(Service(id, remote), state.NodePort, state.Local, 30080, NodeAddr))
 	var timeout interface{ Timeout() bool }
 	if _, err := b.Outside.Ask(tcp(NodeAddr, 30080)); !errors.As(err, &timeout) || !timeout.Timeout() {
 		t.Errorf("without a local endpoint: got %v, want silence", err)
@@ -331,7 +336,7 @@ func testLocalPolicy(t *testing.T, open Opener) {
 		t.Errorf("without a local endpoint a pod still reaches the others: %v", err)
 	}
 	// internalTrafficPolicy: Local
-	inner := service(id, local.endpoint(8080), remote)
+	inner := Service(id, local.endpoint(8080), remote)
 	inner.Ports[0].Entries[0].Scope = state.Local
 	b.set(inner)
 	if got := b.answers(client, id, 20); got[local.Addr] != 20 {
@@ -343,9 +348,9 @@ func testHairpin(t *testing.T, open Opener) {
 	b := newBench(t, open)
 	pod := b.Pod(11)
 	pod.Serve(8080)
-	other := service(tcp(netip.MustParseAddr("10.96.0.21"), 80), pod.endpoint(8080))
+	other := Service(tcp(netip.MustParseAddr("10.96.0.21"), 80), pod.endpoint(8080))
 	for _, id := range []state.Frontend{tcp(clusterIP, 80), udp(clusterIP, 80)} {
-		b.set(service(id, pod.endpoint(8080)))
+		b.set(Service(id, pod.endpoint(8080)))
 		b.set(other)
 		if _, err := pod.Ask(id); err != nil {
 			t.Errorf("%s: %v", id, err)
@@ -353,7 +358,7 @@ func testHairpin(t *testing.T, open Opener) {
 		other.Key.Name += " again"
 	}
 	// What two services share stays until the last of them has gone.
-	b.set(service(udp(clusterIP, 80)))
+	b.set(Service(udp(clusterIP, 80)))
 	if _, err := pod.Ask(tcp(clusterIP, 80)); err != nil {
 		t.Errorf("after another service lost the endpoint: %v", err)
 	}
@@ -363,7 +368,7 @@ func testHostPort(t *testing.T, open Opener) {
 	b := newBench(t, open)
 	pod, client := b.Pod(11), b.Pod(12)
 	pod.Serve(8080)
-	s := service(tcp(pod.Addr, 8888), pod.endpoint(8080))
+	s := Service(tcp(pod.Addr, 8888), pod.endpoint(8080))
 	s.Key.Source = state.FromPod
 	s.Ports[0].Entries = nil
 	b.set(with(s, state.HostPort, state.Cluster, 8888, Loopback, NodeAddr, outsideGateway))
@@ -384,7 +389,7 @@ func testSourceRanges(t *testing.T, open Opener) {
 	pod, client := b.Pod(11), b.Pod(12)
 	pod.Serve(8080)
 	address := netip.MustParseAddr("10.96.200.1")
-	s := with(service(tcp(clusterIP, 80), pod.endpoint(8080)), state.LoadBalancer, state.Cluster, 80, address)
+	s := with(Service(tcp(clusterIP, 80), pod.endpoint(8080)), state.LoadBalancer, state.Cluster, 80, address)
 	s.Ports[0].Entries[1].Sources = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/28"), netip.MustParsePrefix("198.51.100.0/24")}
 	b.set(s)
 	if _, err := b.Outside.Ask(tcp(address, 80)); err != nil {
@@ -404,15 +409,15 @@ func testRestart(t *testing.T, open Opener) {
 	one.Serve(8080)
 	id := tcp(clusterIP, 80)
 	gone := tcp(netip.MustParseAddr("10.96.0.99"), 80)
-	b.set(service(id, one.endpoint(8080)))
-	b.set(service(gone, one.endpoint(8080), one.endpoint(8081)))
+	b.set(Service(id, one.endpoint(8080)))
+	b.set(Service(gone, one.endpoint(8080), one.endpoint(8081)))
 	if err := b.backend.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := client.Ask(id); err != nil {
 		t.Fatalf("while no back end runs: %v", err)
 	}
-	delete(b.tracker, service(gone).Key)
+	delete(b.tracker, Service(gone).Key)
 	b.open(open)
 	if _, err := client.Ask(id); err != nil {
 		t.Errorf("after the restart: %v", err)
@@ -427,7 +432,7 @@ func testRepair(t *testing.T, open Opener) {
 	one, client := b.Pod(11), b.Pod(12)
 	one.Serve(8080)
 	id := tcp(clusterIP, 80)
-	b.set(service(id, one.endpoint(8080)))
+	b.set(Service(id, one.endpoint(8080)))
 	if disturbed, err := b.backend.Disturbed(); err != nil || disturbed {
 		t.Errorf("disturbed before anything happened: %v %v", disturbed, err)
 	}
@@ -451,7 +456,7 @@ func testRemove(t *testing.T, open Opener) {
 	one, client := b.Pod(11), b.Pod(12)
 	one.Serve(8080)
 	id := tcp(clusterIP, 80)
-	b.set(service(id, one.endpoint(8080)))
+	b.set(Service(id, one.endpoint(8080)))
 	for range 2 { // twice: removing what is gone is no error
 		if err := b.backend.Remove(); err != nil {
 			t.Fatal(err)

@@ -14,8 +14,9 @@ import (
 	"coxswain.dev/coxswain/proxy/state"
 )
 
-// patience is how long an answer may take before it counts as none.
-const patience = 700 * time.Millisecond
+// patience is how long an answer may take before it counts as none: a lost SYN
+// is sent again after a second.
+const patience = 1500 * time.Millisecond
 
 // Serve answers on a TCP and a UDP port of the host with the host's address
 // and the client's, so that a test sees who served it and as whom it came.
