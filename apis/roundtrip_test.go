@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/api/apitesting/fuzzer"
 	"k8s.io/apimachinery/pkg/api/apitesting/roundtrip"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -16,8 +17,11 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
+	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
+	metricsv1beta1 "k8s.io/metrics/pkg/apis/metrics/v1beta1"
 
 	"coxswain.dev/coxswain/apis"
+	coxswainv1alpha1 "coxswain.dev/coxswain/apis/coxswain/v1alpha1"
 	"coxswain.dev/coxswain/apis/kind"
 )
 
@@ -34,6 +38,34 @@ func TestPublishedTypesLoseNothing(t *testing.T) {
 			}
 			roundtrip.RoundTripExternalTypes(t, scheme, serializer.NewCodecFactory(scheme), newFiller(t, scheme), nil)
 		})
+	}
+}
+
+// TestOurTypesLoseNothing does the same for our own kinds, which have no protobuf form.
+func TestOurTypesLoseNothing(t *testing.T) {
+	scheme := runtime.NewScheme()
+	if err := coxswainv1alpha1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	roundtrip.RoundTripExternalTypesWithoutProtobuf(t, scheme, serializer.NewCodecFactory(scheme), newFiller(t, scheme), nil)
+}
+
+// TestClientSchemeKnowsEveryKind checks that our components can read and write what our server serves, and our own kinds.
+func TestClientSchemeKnowsEveryKind(t *testing.T) {
+	scheme := apis.NewClientScheme()
+	forEachKind(t, func(t *testing.T, _ kind.Group, d *kind.Description) {
+		checkRegistered(t, scheme, d.GroupVersionKind(), d.New())
+		for _, version := range d.Also {
+			checkRegistered(t, scheme, version.GroupVersion.WithKind(d.Names.Kind), version.New())
+		}
+	})
+	for _, obj := range []runtime.Object{
+		&coxswainv1alpha1.SchedulerProfile{}, &coxswainv1alpha1.SchedulerProfileList{},
+		&apiextensionsv1.CustomResourceDefinition{}, &apiregistrationv1.APIService{}, &metricsv1beta1.PodMetrics{},
+	} {
+		if _, _, err := scheme.ObjectKinds(obj); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
