@@ -63,6 +63,11 @@ type Config struct {
 	ResolvConf     string
 	SeccompDefault bool
 	SerializePulls bool
+	// A container's log is rotated at LogMaxBytes, and LogMaxFiles of it are kept.
+	LogMaxBytes int64
+	LogMaxFiles int
+	// Unused images are removed when more than ImageGCHigh percent of the disk are used, down to ImageGCLow.
+	ImageGCHigh, ImageGCLow int
 
 	// Addresses that the node's HTTPS server listens on; empty serves none.
 	Addresses []string
@@ -118,6 +123,15 @@ func (c *Config) complete() error {
 	}
 	if c.MaxPods == 0 {
 		c.MaxPods = DefaultMaxPods
+	}
+	if c.LogMaxBytes == 0 {
+		c.LogMaxBytes = 10 << 20
+	}
+	if c.LogMaxFiles == 0 {
+		c.LogMaxFiles = 5
+	}
+	if c.ImageGCHigh == 0 {
+		c.ImageGCHigh, c.ImageGCLow = 85, 80
 	}
 	if c.RuntimeEndpoint == "" {
 		fill(&c.Containerd.Root, filepath.Join(c.RootDir, "containerd"))

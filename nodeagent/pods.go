@@ -21,6 +21,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"coxswain.dev/coxswain/apis"
+	"coxswain.dev/coxswain/nodeagent/housekeeping"
+	"coxswain.dev/coxswain/nodeagent/node"
 	"coxswain.dev/coxswain/nodeagent/runtime"
 )
 
@@ -65,6 +67,7 @@ func (a *Agent) runPods(ctx context.Context) error {
 	group.Go(func() error { return a.workers.Start(ctx) })
 	group.Go(func() error { return a.watchAPI(ctx) })
 	group.Go(func() error { a.watchRuntime(ctx); return nil })
+	group.Go(func() error { a.relistRuntime(ctx); return nil })
 	group.Go(func() error { a.keepHouse(ctx); return nil })
 	return group.Wait()
 }
@@ -174,20 +177,6 @@ func orphan(state *runtime.State) *corev1.Pod {
 
 // watchRuntime wakes workers for what happens to their containers, again and again: the runtime may go away.
 func (a *Agent) watchRuntime(ctx context.Context) {
-	known := map[types.UID]string{}
-	go func() {
-		// Relisting is a safety net, and catches up with what happened while there was no watch.
-		for {
-			timer := a.config.Clock.NewTimer(relistEvery)
-			select {
-			case <-ctx.Done():
-				timer.Stop()
-				return
-			case <-timer.C():
-				a.relist(ctx, known)
-			}
-		}
-	}()
 	for ctx.Err() == nil {
 		err := a.runtime.Watch(ctx, func() { a.wakeAll(); a.keeper.Check() }, a.workers.Wake)
 		if ctx.Err() != nil {
@@ -200,6 +189,33 @@ func (a *Agent) watchRuntime(ctx context.Context) {
 		case <-ctx.Done():
 		}
 	}
+}
+
+// relistRuntime is the safety net behind the events.
+func (a *Agent) relistRuntime(ctx context.Context) {
+	known := map[types.UID]string{}
+	ticker := a.config.Clock.NewTicker(relistEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C():
+			a.relist(ctx, known)
+		}
+	}
+}
+
+// keepHouse rotates logs and makes room on the disk.
+func (a *Agent) keepHouse(ctx context.Context) {
+	housekeeping.New(housekeeping.Config{
+		Runtime: a.runtime, Clock: a.config.Clock, MaxBytes: a.config.LogMaxBytes, MaxFiles: a.config.LogMaxFiles,
+		High: a.config.ImageGCHigh, Low: a.config.ImageGCLow,
+		Disk: func(path string) (used, total int64, err error) {
+			disk, err := node.ReadPressure(path)
+			return disk.TotalStorage - disk.AvailableStorage, disk.TotalStorage, err
+		},
+	}).Run(ctx)
 }
 
 func (a *Agent) wakeAll() {

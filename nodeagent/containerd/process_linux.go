@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -58,18 +59,19 @@ func readPID(config Config) (int, error) {
 }
 
 // isOurs tells whether the process was started with our configuration file, which no other containerd has.
-func isOurs(pid int, configFile string) bool {
+func isOurs(pid int, configFile string) bool { return slices.Contains(arguments(pid), configFile) }
+
+// arguments returns the command line of a process; none when it has ended.
+func arguments(pid int) []string {
 	raw, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline"))
 	if err != nil {
-		return false
+		return nil
 	}
-	for _, argument := range strings.Split(string(raw), "\x00") {
-		if argument == configFile {
-			return true
-		}
-	}
-	return false
+	return strings.Split(string(raw), "\x00")
 }
+
+// below tells whether path is dir or lies in it.
+func below(path, dir string) bool { return path == dir || strings.HasPrefix(path, dir+"/") }
 
 func waitGone(ctx context.Context, pid int, configFile string) bool {
 	for isOurs(pid, configFile) {
