@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
+	"github.com/emicklei/go-restful/v3"
 	apiextensionsapiserver "k8s.io/apiextensions-apiserver/pkg/apiserver"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
@@ -21,6 +23,7 @@ import (
 	"k8s.io/client-go/rest"
 	aggregatorapiserver "k8s.io/kube-aggregator/pkg/apiserver"
 
+	"coxswain.dev/coxswain/apiserver/openapi"
 	"coxswain.dev/coxswain/apiserver/registry"
 	"coxswain.dev/coxswain/apiserver/storage"
 )
@@ -32,6 +35,20 @@ type chain struct {
 	requests   *lifetime
 	client     rest.Interface
 	parts      []part
+	containers []*restful.Container
+}
+
+// routes are those of all three servers; what all have (/version) is there once.
+func (c *chain) routes() []*restful.WebService {
+	var all []*restful.WebService
+	for _, container := range c.containers {
+		for _, service := range container.RegisteredWebServices() {
+			if !slices.ContainsFunc(all, func(known *restful.WebService) bool { return known.RootPath() == service.RootPath() }) {
+				all = append(all, service)
+			}
+		}
+	}
+	return all
 }
 
 func (c *chain) endWatches() { c.requests.endLongRunning() }
@@ -96,7 +113,15 @@ func (s *Server) build(ctx context.Context, l *listeners, st *store) (*chain, er
 	}
 	aggregator.GenericAPIServer.RegisterDestroyFunc(b.kinds.destroy)
 	aggregator.GenericAPIServer.RegisterDestroyFunc(b.backend.Close)
-	return &chain{aggregator: aggregator, secure: b.generic.SecureServing, requests: b.requests, client: b.client.Discovery().RESTClient(), parts: b.parts}, nil
+	return &chain{
+		aggregator: aggregator, secure: b.generic.SecureServing, requests: b.requests,
+		client: b.client.Discovery().RESTClient(), parts: b.parts,
+		containers: []*restful.Container{
+			builtIn.Handler.GoRestfulContainer,
+			custom.GenericAPIServer.Handler.GoRestfulContainer,
+			aggregator.GenericAPIServer.Handler.GoRestfulContainer,
+		},
+	}, nil
 }
 
 func (b *builder) prefix() string {
@@ -207,11 +232,12 @@ func (b *builder) builtIn(custom *apiextensionsapiserver.CustomResourceDefinitio
 	if err != nil {
 		return nil, err
 	}
+	serveOpenAPI(server, custom)
 	if err := b.publishIssuer(server); err != nil {
 		return nil, err
 	}
 	err = installer{
-		server: server, config: own, admission: own.AdmissionControl, typeConverter: typeConverter(b.scheme),
+		server: server, config: own, admission: own.AdmissionControl, typeConverter: openapi.TypeConverter(b.scheme),
 	}.install(b.kinds)
 	return server, err
 }

@@ -49,6 +49,7 @@ func (s *Server) serve(ctx context.Context, c *chain, listeners *listeners, stor
 	defer stop()
 	handler := http.Handler(c.aggregator.GenericAPIServer.Handler)
 	s.handler.Store(&handler)
+	s.chain.Store(c)
 	close(s.handling)
 
 	var beside sync.WaitGroup

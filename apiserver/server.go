@@ -29,6 +29,7 @@ type Server struct {
 	// handler is the whole chain of filters and servers; set once it can take requests.
 	handler  atomic.Pointer[http.Handler]
 	handling chan struct{}
+	chain    atomic.Pointer[chain]
 
 	mu      sync.Mutex
 	address net.Addr // guarded by mu
