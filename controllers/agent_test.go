@@ -1,0 +1,96 @@
+// Copyright The Coxswain Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// agent plays scheduler and node agent: it binds every pod to a node, says that it runs and is ready (unless its image
+// says "broken"), and lets it go when it is deleted.
+type agent struct {
+	client client.Client
+	next   atomic.Int32
+}
+
+const home = "home" // the node that pods get
+
+func (a *agent) run(ctx context.Context) error {
+	if err := a.client.Create(ctx, newNode(home)); err != nil {
+		return err
+	}
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for i := 0; ; i++ {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if i%25 == 0 {
+			beat(ctx, a.client, home) // an error means that the suite ends
+		}
+		var pods corev1.PodList
+		if err := a.client.List(ctx, &pods); err != nil {
+			continue
+		}
+		for i := range pods.Items {
+			a.pod(ctx, &pods.Items[i])
+		}
+	}
+}
+
+// pod takes one pod a step further. Errors are tried again by the next tick.
+func (a *agent) pod(ctx context.Context, pod *corev1.Pod) {
+	switch {
+	case pod.DeletionTimestamp != nil:
+		_ = a.client.Delete(ctx, pod, client.GracePeriodSeconds(0), client.Preconditions{UID: &pod.UID})
+	case pod.Spec.NodeName == "":
+		binding := &corev1.Binding{ObjectMeta: metav1.ObjectMeta{Name: pod.Name, Namespace: pod.Namespace}, Target: corev1.ObjectReference{Kind: "Node", Name: home}}
+		_ = a.client.SubResource("binding").Create(ctx, pod, binding)
+	case pod.Status.Phase == corev1.PodPending && pod.Spec.NodeName == home:
+		n := a.next.Add(1)
+		now := metav1.Now()
+		pod.Status.Phase, pod.Status.StartTime = corev1.PodRunning, &now
+		pod.Status.PodIP = fmt.Sprintf("10.244.%d.%d", n/250, n%250+1)
+		pod.Status.PodIPs = []corev1.PodIP{{IP: pod.Status.PodIP}}
+		if !strings.Contains(pod.Spec.Containers[0].Image, "broken") {
+			pod.Status.Conditions = append(pod.Status.Conditions, corev1.PodCondition{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: now})
+		}
+		_ = a.client.Status().Update(ctx, pod)
+	}
+}
+
+func newNode(name string) *corev1.Node {
+	now := metav1.Now()
+	return &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Status: corev1.NodeStatus{Conditions: []corev1.NodeCondition{
+			{Type: corev1.NodeReady, Status: corev1.ConditionTrue, Reason: "KubeletReady", LastHeartbeatTime: now, LastTransitionTime: now},
+		}},
+	}
+}
+
+// beat renews the heartbeat in a node's status.
+func beat(ctx context.Context, c client.Client, name string) {
+	node := &corev1.Node{}
+	if err := c.Get(ctx, client.ObjectKey{Name: name}, node); err != nil {
+		return
+	}
+	for i := range node.Status.Conditions {
+		if node.Status.Conditions[i].Type == corev1.NodeReady {
+			node.Status.Conditions[i].Status, node.Status.Conditions[i].Reason = corev1.ConditionTrue, "KubeletReady"
+			node.Status.Conditions[i].LastHeartbeatTime = metav1.Now()
+		}
+	}
+	_ = c.Status().Update(ctx, node) // the next beat makes up for it
+}
