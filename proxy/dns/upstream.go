@@ -27,6 +27,8 @@ type upstreams struct {
 	clock clock.Clock
 	file  string
 	own   []netip.Addr
+	// port is where the servers listen; "" means what the file says.
+	port string
 
 	mu      sync.Mutex
 	servers []string
@@ -68,6 +70,12 @@ func (u *upstreams) ServeDNS(ctx context.Context, w mdns.ResponseWriter, r *mdns
 // reload takes a changed file in. It is called now and then.
 func (u *upstreams) reload() {
 	servers := nameServers(u.file, u.own)
+	if u.port != "" {
+		for i, server := range servers {
+			host, _, _ := net.SplitHostPort(server)
+			servers[i] = net.JoinHostPort(host, u.port)
+		}
+	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if slices.Equal(servers, u.servers) {
@@ -107,7 +115,7 @@ func nameServers(file string, own []netip.Addr) []string {
 	}
 	var servers []string
 	for _, text := range config.Servers {
-		if addr, err := netip.ParseAddr(text); err != nil || slices.Contains(own, addr) {
+		if addr, err := netip.ParseAddr(text); err != nil || slices.Contains(own, addr.WithZone("")) {
 			continue
 		}
 		servers = append(servers, net.JoinHostPort(text, config.Port))
