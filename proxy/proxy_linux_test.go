@@ -23,6 +23,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 
 	"coxswain.dev/coxswain/proxy"
@@ -60,8 +61,11 @@ func TestProxyOnANode(t *testing.T) {
 		}
 	}()
 	n.clients = kubernetes.NewForConfigOrDie(environment.Config)
+	// The proxy gets the rights of its role and no others.
+	own := rest.CopyConfig(environment.Config)
+	own.Impersonate.UserName = "system:kube-proxy"
 	n.config = proxy.Config{
-		Rest: environment.Config, NodeName: "n1", Routes: true,
+		Rest: own, NodeName: "n1", Routes: true,
 		ClusterCIDRs:   []netip.Prefix{backendtest.PodCIDR},
 		NodeCIDRs:      []netip.Prefix{backendtest.NodeCIDR},
 		ServiceCIDRs:   []netip.Prefix{backendtest.ServiceCIDR},
