@@ -57,6 +57,10 @@ func get[T interface {
 		return none, fmt.Errorf("%s are not served yet", resource)
 	}
 	ctx = genericapirequest.WithNamespace(ctx, namespace)
+	// Errors name the resource of the request; here that is what we look for, not what the client asked for.
+	ctx = genericapirequest.WithRequestInfo(ctx, &genericapirequest.RequestInfo{
+		IsResourceRequest: true, Verb: "get", APIVersion: "v1", Resource: resource, Namespace: namespace, Name: name,
+	})
 	obj, err := store.Get(ctx, name, &metav1.GetOptions{ResourceVersion: "0"})
 	if found, ok := obj.(T); err == nil && ok && (uid == "" || string(found.GetUID()) == uid) {
 		return found, nil
