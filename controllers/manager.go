@@ -44,13 +44,15 @@ func New(cfg Config) (*Manager, error) {
 	}
 	cfg.Rest = rest.CopyConfig(cfg.Rest)
 	cfg.Rest.QPS, cfg.Rest.RateLimiter = -1, nil
+	// Warnings are for people; that Endpoints are deprecated we know.
+	cfg.Rest.WarningHandler, cfg.Rest.WarningHandlerWithContext = rest.NoWarnings{}, nil
 	if cfg.Rest.UserAgent == "" {
 		cfg.Rest.UserAgent = "coxswain-controllers"
 	}
 	return &Manager{cfg: cfg, ready: make(chan struct{})}, nil
 }
 
-// Ready returns a channel that is closed when all caches have been filled for the first time and all controllers run.
+// Ready returns a channel that is closed when the controllers have been started, or stand by for the leader.
 func (m *Manager) Ready() <-chan struct{} { return m.ready }
 
 // Gatherer gives the metrics of work queues and controllers, which controller-runtime keeps in a registry of its own.
@@ -89,7 +91,7 @@ type standby struct {
 // NeedLeaderElection implements manager.LeaderElectionRunnable.
 func (standby) NeedLeaderElection() bool { return false }
 
-// announce says when the manager is ready: its caches have synced, or it stands by.
+// announce says when the manager is ready: its caches run.
 func (m *Manager) announce(mgr ctrl.Manager) manager.Runnable {
 	return standby{func(ctx context.Context) error {
 		if mgr.GetCache().WaitForCacheSync(ctx) {

@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // writeStatus brings status and revision annotation in line with the plan, in one call: as in Kubernetes, an update of
@@ -28,7 +29,7 @@ func (r *Reconciler) writeStatus(ctx context.Context, s seen, p plan) error {
 		}
 		updated.Annotations[annotationRevision] = p.revision
 	}
-	if err := r.client.Status().Update(ctx, updated); err != nil {
+	if err := r.client.Status().Update(ctx, updated); client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("updating the status: %w", err)
 	}
 	return nil

@@ -72,7 +72,7 @@ func (h *nodeHandler) wake(ctx context.Context, q queue) {
 		log.FromContext(ctx).Error(err, "Listing nodes for topology hints")
 		return
 	}
-	h.topology.SetNodes(log.FromContext(ctx), nodes)
+	h.topology.SetNodes(log.FromContext(ctx).V(4), nodes) // it says of every node without a zone that it has none
 	for _, key := range h.topology.GetOverloadedServices() {
 		namespace, name, err := cache.SplitMetaNamespaceKey(key)
 		if err == nil {

@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // writeStatus writes the status when the pass has changed it.
@@ -22,7 +23,7 @@ func (r *Reconciler) writeStatus(ctx context.Context, p *pass) error {
 	}
 	updated := p.hpa.DeepCopy()
 	updated.Status = p.status
-	if err := r.client.Status().Update(ctx, updated); err != nil {
+	if err := r.client.Status().Update(ctx, updated); client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("updating the status: %w", err)
 	}
 	return nil

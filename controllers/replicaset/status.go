@@ -16,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"coxswain.dev/coxswain/controllers/internal/pods"
 )
@@ -28,7 +29,7 @@ func (r *Reconciler) writeStatus(ctx context.Context, s seen, failure error) (ti
 	}
 	updated := s.set.DeepCopy()
 	updated.Status = status
-	if err := r.client.Status().Update(ctx, updated); err != nil {
+	if err := r.client.Status().Update(ctx, updated); client.IgnoreNotFound(err) != nil {
 		return 0, fmt.Errorf("updating the status: %w", err)
 	}
 	return wait, nil
