@@ -20,7 +20,7 @@ var data embed.FS
 const (
 	indexFile  = "data/index.json"
 	v2File     = "data/v2.json.gz"
-	schemaFile = "data/schema.json.gz"
+	schemaFile = "data/schema.gob.gz"
 )
 
 // index says which v3 documents there are: their hashes by path ("api/v1", "apis/apps/v1").

@@ -168,7 +168,32 @@ func writeSchema(out string, published *runtime.Scheme, config *common.OpenAPIV3
 	if err != nil {
 		return fmt.Errorf("converting definitions: %w", err)
 	}
-	return write(filepath.Join(out, "schema.json.gz"), converted)
+	for _, t := range converted.Types {
+		if t.Map == nil {
+			continue
+		}
+		for i := range t.Map.Fields {
+			if t.Map.Fields[i].Default, err = plain(t.Map.Fields[i].Default); err != nil {
+				return err
+			}
+		}
+	}
+	raw, err := openapi.EncodeSchema(converted)
+	if err != nil {
+		return err
+	}
+	return writeRaw(filepath.Join(out, "schema.gob.gz"), raw)
+}
+
+// plain makes a default value one of JSON's types; definitions have it in the Go type of the field.
+func plain(value any) (any, error) {
+	raw, err := json.Marshal(value)
+	if err != nil {
+		return nil, err
+	}
+	var made any
+	err = json.Unmarshal(raw, &made)
+	return made, err
 }
 
 func write(file string, document any) error {
@@ -176,6 +201,10 @@ func write(file string, document any) error {
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", file, err)
 	}
+	return writeRaw(file, raw)
+}
+
+func writeRaw(file string, raw []byte) error {
 	var buffer bytes.Buffer
 	w, err := gzip.NewWriterLevel(&buffer, gzip.BestCompression)
 	if err != nil {
