@@ -14,6 +14,7 @@ import (
 	"coxswain.dev/coxswain/cmd/apiserver"
 	"coxswain.dev/coxswain/cmd/certs"
 	"coxswain.dev/coxswain/cmd/cli"
+	"coxswain.dev/coxswain/cmd/down"
 	"coxswain.dev/coxswain/cmd/images"
 	"coxswain.dev/coxswain/cmd/kubectl"
 	"coxswain.dev/coxswain/cmd/up"
@@ -77,7 +78,7 @@ func newRoot(streams cli.Streams, prefix []string) *cobra.Command {
 			root.AddCommand(command)
 		}
 	}
-	add("cluster", up.New(streams), images.New(streams), certs.New(streams))
+	add("cluster", up.New(streams), down.New(streams), images.New(streams), certs.New(streams))
 	add("parts", apiserver.New(streams))
 	root.AddCommand(version.New(streams))
 	// kubectl's tree is big: it is made only when it is asked for, or for the list of commands.

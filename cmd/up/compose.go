@@ -16,11 +16,13 @@ import (
 	"coxswain.dev/coxswain/apis"
 	"coxswain.dev/coxswain/apiserver"
 	"coxswain.dev/coxswain/cmd/cli"
+	"coxswain.dev/coxswain/cmd/layout"
 	"coxswain.dev/coxswain/internal/instance"
 	"coxswain.dev/coxswain/internal/kubeconfig"
 	"coxswain.dev/coxswain/internal/lifecycle"
 	"coxswain.dev/coxswain/internal/pki"
 	"coxswain.dev/coxswain/internal/sharedcache"
+	"coxswain.dev/coxswain/nodeagent/containerd"
 )
 
 // cluster is one composition of all parts.
@@ -29,9 +31,11 @@ type cluster struct {
 	progress cli.Progress
 
 	// What the parts have in common, in the order in which it comes into being.
-	certs     *pki.Cluster
-	apiserver *apiserver.Server
-	cache     *sharedcache.Cache
+	layout     layout.Layout
+	certs      *pki.Cluster
+	containerd *containerd.Daemon
+	apiserver  *apiserver.Server
+	cache      *sharedcache.Cache
 }
 
 func newCluster(s *settings, progress cli.Progress) *cluster {
@@ -84,12 +88,13 @@ func (c *cluster) prepare() error {
 		return fmt.Errorf("preparing certificates: %w", err)
 	}
 	record := instance.Record{
-		Name:       c.name,
-		RunDir:     c.runDir,
-		Kubeconfig: c.kubeconfig,
-		Server:     c.server(),
-		PodCIDR:    c.pods.String(),
-		NodeCIDR:   c.nodes.String(),
+		Name:        c.name,
+		RunDir:      c.runDir,
+		Kubeconfig:  c.kubeconfig,
+		Server:      c.server(),
+		PodCIDR:     c.pods.String(),
+		NodeCIDR:    c.nodes.String(),
+		ServiceCIDR: c.services.String(),
 	}
 	if !c.simulate {
 		record.NodeName = c.nodeName
@@ -97,6 +102,7 @@ func (c *cluster) prepare() error {
 	if err := c.dir.Save(record); err != nil {
 		return err
 	}
+	c.layout = layout.Layout{Dir: c.dir, Record: record}
 	c.progress.Done("certificates", time.Since(began))
 	return c.prepareNetwork()
 }

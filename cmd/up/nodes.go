@@ -10,10 +10,12 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/client-go/tools/cache"
 
-	"coxswain.dev/coxswain/internal/instance"
 	"coxswain.dev/coxswain/internal/lifecycle"
+	"coxswain.dev/coxswain/nodeagent"
+	"coxswain.dev/coxswain/nodeagent/containerd"
 	"coxswain.dev/coxswain/proxy"
 	"coxswain.dev/coxswain/proxy/dns"
 	"coxswain.dev/coxswain/proxy/network"
@@ -25,21 +27,63 @@ func (c *cluster) prepareNetwork() error {
 		return nil
 	}
 	began := time.Now()
-	if err := network.Setup(c.network()); err != nil {
+	config, err := c.layout.Network()
+	if err != nil {
+		return err
+	}
+	if err := network.Setup(config); err != nil {
 		return fmt.Errorf("preparing the node network: %w", err)
 	}
 	c.progress.Done("network", time.Since(began))
 	return nil
 }
 
-func (c *cluster) network() network.Config {
-	prefix := instance.Prefix(c.name)
-	return network.Config{
-		NodeBridge:   prefix + "-nodes",
-		PodBridge:    prefix + "-pods",
-		NodeAddress:  netip.PrefixFrom(c.nodeAddress, c.nodes.Bits()),
-		ServiceCIDRs: []netip.Prefix{c.services},
+// addContainerd starts the node's containerd beside the API server, since neither needs the other.
+func (c *cluster) addContainerd(parts *lifecycle.Together) {
+	if c.simulate {
+		return
 	}
+	parts.Add("containerd", func(context.Context) (lifecycle.Component, error) {
+		daemon, err := containerd.New(c.layout.Containerd())
+		if err != nil {
+			return nil, err
+		}
+		c.containerd = daemon
+		return daemon, nil
+	})
+}
+
+// addNodes adds what runs on a node: agent, service proxy and DNS, or simulated nodes in their place.
+func (c *cluster) addNodes(parts *lifecycle.Together) {
+	if c.simulate {
+		parts.Add("simulated nodes", c.newSimulated)
+		return
+	}
+	parts.Add("node agent", c.newNodeAgent)
+	parts.Add("proxy and DNS", c.newProxy)
+}
+
+func (c *cluster) newNodeAgent(context.Context) (lifecycle.Component, error) {
+	pair, err := c.certs.Node(c.nodeName, []string{c.nodeAddress.String(), "127.0.0.1", "localhost"}, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	return nodeagent.New(nodeagent.Config{
+		Rest:            c.as("system:node:"+c.nodeName, user.NodesGroup),
+		NewCache:        c.cache.NewCache,
+		NodeName:        c.nodeName,
+		NodeIPs:         []string{c.nodeAddress.String()},
+		RootDir:         c.layout.NodeDir(),
+		RuntimeEndpoint: c.containerd.Endpoint(),
+		CNIDir:          c.layout.Containerd().CNIDir,
+		Bridge:          c.layout.PodBridge(),
+		CgroupRoot:      c.layout.CgroupRoot(),
+		ClusterDNS:      []string{c.dnsAddr.String()},
+		Addresses:       []string{netip.AddrPortFrom(c.nodeAddress, uint16(c.port(10250))).String()},
+		TLS:             serverTLS(pair),
+		ClientCAFile:    c.certs.CA.CertFile(),
+		HealthAddress:   c.loopback(10248),
+	})
 }
 
 // newProxy configures service proxy and DNS.
@@ -48,7 +92,7 @@ func (c *cluster) newProxy(context.Context) (lifecycle.Component, error) {
 		Rest:           c.as("system:kube-proxy"),
 		NewCache:       c.cache.NewCache,
 		NodeName:       c.nodeName,
-		Table:          tableName(c.name),
+		Table:          c.layout.Table(),
 		ClusterCIDRs:   []netip.Prefix{c.pods},
 		NodeCIDRs:      []netip.Prefix{c.nodes},
 		ServiceCIDRs:   []netip.Prefix{c.services},
@@ -57,14 +101,6 @@ func (c *cluster) newProxy(context.Context) (lifecycle.Component, error) {
 		HealthzAddress: c.loopback(10256),
 		DNS:            &dns.Config{Address: c.nodeAddress, ClusterIP: c.dnsAddr},
 	})
-}
-
-// tableName is the nftables table of the cluster called name.
-func tableName(name string) string {
-	if name == "coxswain" {
-		return proxy.DefaultTable
-	}
-	return "coxswain-" + instance.Prefix(name)[len("cox"):]
 }
 
 // awaitNodes blocks until every node that this process runs is Ready.

@@ -17,13 +17,14 @@ import (
 
 // Record is what a run leaves for those who come after it.
 type Record struct {
-	Name       string `json:"name"`
-	RunDir     string `json:"runDir"`
-	Kubeconfig string `json:"kubeconfig,omitempty"` // the user's file that the context was merged into
-	Server     string `json:"server"`
-	NodeName   string `json:"nodeName,omitempty"` // empty when nodes are simulated
-	PodCIDR    string `json:"podCIDR,omitempty"`  // the cluster's
-	NodeCIDR   string `json:"nodeCIDR,omitempty"`
+	Name        string `json:"name"`
+	RunDir      string `json:"runDir"`
+	Kubeconfig  string `json:"kubeconfig,omitempty"` // the user's file that the context was merged into
+	Server      string `json:"server"`
+	NodeName    string `json:"nodeName,omitempty"` // empty when nodes are simulated
+	PodCIDR     string `json:"podCIDR,omitempty"`  // the cluster's
+	NodeCIDR    string `json:"nodeCIDR,omitempty"`
+	ServiceCIDR string `json:"serviceCIDR,omitempty"`
 }
 
 // Dir is a data directory.
