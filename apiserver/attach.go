@@ -19,6 +19,7 @@ import (
 
 	"coxswain.dev/coxswain/apiserver/admission"
 	"coxswain.dev/coxswain/apiserver/allocator"
+	"coxswain.dev/coxswain/apiserver/metricsapi"
 	"coxswain.dev/coxswain/apiserver/registry"
 	"coxswain.dev/coxswain/apiserver/reviews"
 	"coxswain.dev/coxswain/apiserver/subresource"
@@ -81,6 +82,7 @@ func (b *builder) attach() error {
 		Tokens: b.access.authenticator.Token(), APIAudiences: b.generic.Authentication.APIAudiences,
 		Authorizer: b.access.authorizer, Rules: b.generic.RuleResolver, Clock: b.config.Clock,
 	})...)
+	extras = append(extras, metricsapi.All(metricsapi.Config{Store: b.kinds.store, Kubelet: agents, Clock: b.config.Clock})...)
 	for _, e := range extras {
 		b.kinds.add(e.GroupVersion, e.Resource, e.Storage)
 	}

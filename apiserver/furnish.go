@@ -27,12 +27,8 @@ func (b *builder) furnish() error {
 	if err != nil {
 		return fmt.Errorf("reading the advertised address: %w", err)
 	}
-	if advertise.Addr().IsLoopback() {
-		advertise = netip.AddrPort{} // nobody else reaches that
-	}
 	b.run("bootstrap", bootstrap.New(bootstrap.Config{
 		Store:          b.kinds.store,
-		Informers:      b.informers,
 		ServiceIP:      b.config.Services.CIDRs[0].Masked().Addr().Next(),
 		Advertise:      advertise,
 		Identity:       b.generic.APIServerID,

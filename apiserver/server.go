@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"coxswain.dev/coxswain/apis"
+	"coxswain.dev/coxswain/apiserver/metricsapi"
 )
 
 // Server is an API server.
@@ -40,7 +42,7 @@ func New(config Config) (*Server, error) {
 	if config.Groups == nil {
 		config.Groups = apis.Groups()
 	}
-	config.Groups = withForeign(config.Groups)
+	config.Groups = withForeign(append(slices.Clone(config.Groups), metricsapi.Group()))
 	if config.Clock == nil {
 		config.Clock = clock.RealClock{}
 	}
