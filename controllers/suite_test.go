@@ -78,6 +78,9 @@ func config() controllers.Config {
 	config.Nodes.GracePeriod = 2 * time.Second
 	config.Nodes.StartupGracePeriod = 2 * time.Second
 	config.Nodes.EvictionRate = 10
+	config.LeaderElection = &controllers.LeaderElection{
+		Namespace: "kube-system", Name: "kube-controller-manager", Lease: 15 * time.Second, RenewDeadline: 10 * time.Second, Period: 2 * time.Second,
+	}
 	config.Autoscaling.SyncPeriod = 300 * time.Millisecond
 	return config
 }
