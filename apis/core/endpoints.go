@@ -22,10 +22,8 @@ var Endpoints = kind.Of[*corev1.Endpoints, *corev1.EndpointsList]{
 	StorageResource: "services/endpoints",
 	Default:         defaultEndpoints,
 	Validate:        validateEndpoints,
-	Warnings: func(_, _ *corev1.Endpoints) []string {
-		return []string{"v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"}
-	},
-	CreateOnUpdate: true,
+	Warnings:        endpointsWarnings,
+	CreateOnUpdate:  true,
 	Columns: []kind.Column[*corev1.Endpoints]{
 		{Name: "Endpoints", Value: func(e *corev1.Endpoints, _ time.Time) any { return formatEndpoints(e) }},
 		kind.Age[*corev1.Endpoints](),

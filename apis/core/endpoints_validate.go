@@ -36,6 +36,22 @@ func validateEndpoints(e, old *corev1.Endpoints) field.ErrorList {
 	return errs
 }
 
+// endpointsWarnings tells of addresses written in an unusual way. (That the kind is deprecated, the server says of any
+// deprecated version.)
+func endpointsWarnings(e, _ *corev1.Endpoints) []string {
+	var warnings []string
+	for i := range e.Subsets {
+		at := field.NewPath("subsets").Index(i)
+		for j, a := range e.Subsets[i].Addresses {
+			warnings = append(warnings, validation.GetWarningsForIP(at.Child("addresses").Index(j).Child("ip"), a.IP)...)
+		}
+		for j, a := range e.Subsets[i].NotReadyAddresses {
+			warnings = append(warnings, validation.GetWarningsForIP(at.Child("notReadyAddresses").Index(j).Child("ip"), a.IP)...)
+		}
+	}
+	return warnings
+}
+
 func validateEndpointAddress(a *corev1.EndpointAddress, path *field.Path) field.ErrorList {
 	errs := validation.IsValidIPForLegacyField(path.Child("ip"), a.IP, false, nil)
 	if a.Hostname != "" {

@@ -30,6 +30,8 @@ func TestValidatePodUpdate(t *testing.T) {
 		{"nothing", none, none, nil},
 		{"image", none, main(func(c *corev1.Container) { c.Image = "web:v2" }), nil},
 		{"labels", none, func(p *corev1.Pod) { p.Labels = map[string]string{"a": "b"} }, nil},
+		{"made a mirror", none, func(p *corev1.Pod) { p.Annotations = map[string]string{corev1.MirrorPodAnnotationKey: "x"} }, []string{
+			"metadata.annotations[kubernetes.io/config.mirror]: Forbidden: may not update mirror pod annotation"}},
 		{"another container", none, spec(func(s *corev1.PodSpec) {
 			s.Containers = append(s.Containers, corev1.Container{Name: "d", Image: "i"})
 		}), []string{"spec.containers: Forbidden: pod updates may not add or remove containers"}},
@@ -151,7 +153,10 @@ func TestResize(t *testing.T) {
 }
 
 func TestWarnings(t *testing.T) {
-	pod := newPod(spec(func(s *corev1.PodSpec) {
+	pod := newPod(func(p *corev1.Pod) { p.Name = "a.b" }, spec(func(s *corev1.PodSpec) {
+		s.Containers[0].Ports = []corev1.ContainerPort{{ContainerPort: 80}, {ContainerPort: 80}}
+		s.Affinity = &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{PreferredDuringSchedulingIgnoredDuringExecution: []corev1.PreferredSchedulingTerm{{
+			Preference: corev1.NodeSelectorTerm{MatchExpressions: []corev1.NodeSelectorRequirement{{Key: "beta.kubernetes.io/arch"}}}}}}}
 		s.NodeSelector = map[string]string{"beta.kubernetes.io/os": "linux"}
 		s.TerminationGracePeriodSeconds = ptr.To[int64](-1)
 		s.Volumes = []corev1.Volume{{Name: "v", VolumeSource: corev1.VolumeSource{GitRepo: &corev1.GitRepoVolumeSource{}}}}
@@ -159,10 +164,13 @@ func TestWarnings(t *testing.T) {
 		s.Containers[0].Resources.Requests = list("memory", "100m")
 	}))
 	want := strings.Split(`spec.nodeSelector[beta.kubernetes.io/os]: deprecated since v1.14; use "kubernetes.io/os" instead
+spec.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].preference.matchExpressions[0].key: beta.kubernetes.io/arch is deprecated since v1.14; use "kubernetes.io/arch" instead
 spec.volumes[0].gitRepo: deprecated in v1.11, and disabled by default in v1.33+
 spec.containers[0].resources.requests[memory]: fractional byte value "100m" is invalid, must be an integer
 spec.containers[0].env[1]: hides previous definition of "A", which may be dropped when using apply
-spec.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1`, "\n")
+spec.containers[0].ports[1]: duplicate port definition with spec.containers[0].ports[0]
+spec.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1
+metadata.name: this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is recommended: [must not contain dots]`, "\n")
 	if diff := cmp.Diff(want, Warnings(pod, nil)); diff != "" {
 		t.Errorf("warnings (-want +got):\n%s", diff)
 	}

@@ -20,6 +20,10 @@ func Warnings(pod, old *corev1.Pod) []string {
 		return nil
 	}
 	warnings := TemplateWarnings(&pod.Spec, field.NewPath("spec"))
+	if messages := validation.IsDNS1123Label(pod.Name); old == nil && pod.Name != "" && len(messages) > 0 {
+		warnings = append(warnings, fmt.Sprintf("metadata.name: this is used in the Pod's hostname, which can result in surprising behavior; "+
+			"a DNS label is recommended: %v", messages))
+	}
 	for i := range pod.Spec.HostAliases {
 		warnings = append(warnings, validation.GetWarningsForIP(field.NewPath("spec", "hostAliases").Index(i).Child("ip"), pod.Spec.HostAliases[i].IP)...)
 	}
@@ -46,6 +50,13 @@ func TemplateWarnings(spec *corev1.PodSpec, path *field.Path) []string {
 			warn(path.Child("nodeSelector").Key(key), "deprecated since v1.14; use %q instead", stable)
 		}
 	}
+	for i := range spec.TopologySpreadConstraints {
+		if stable, ok := deprecatedNodeLabels[spec.TopologySpreadConstraints[i].TopologyKey]; ok {
+			warn(path.Child("topologySpreadConstraints").Index(i).Child("topologyKey"), "%s is deprecated since v1.14; use %q instead",
+				spec.TopologySpreadConstraints[i].TopologyKey, stable)
+		}
+	}
+	warnAffinity(spec.Affinity, path.Child("affinity"), warn)
 	for i := range spec.Volumes {
 		warnVolume(&spec.Volumes[i], path.Child("volumes").Index(i), warn)
 	}
@@ -97,14 +108,43 @@ func warnPorts(c *corev1.Container, path *field.Path, warn func(*field.Path, str
 		host     int32
 		ip       string
 	}
-	seen := map[key]int{}
+	seen, names := map[key]int{}, map[string]int{}
 	for i, p := range c.Ports {
+		if first, ok := names[p.Name]; ok && p.Name != "" {
+			warn(path.Index(i).Child("name"), "duplicate port name %q with %s, services and probes that select ports by name will use %s",
+				p.Name, path.Index(first).Child("name"), path.Index(first).Child("name"))
+		} else {
+			names[p.Name] = i
+		}
 		k := key{p.ContainerPort, p.Protocol, p.HostPort, p.HostIP}
 		if first, ok := seen[k]; ok {
 			warn(path.Index(i), "duplicate port definition with %s", path.Index(first))
 			continue
 		}
 		seen[k] = i
+	}
+}
+
+// warnAffinity tells of deprecated labels of nodes in what a pod wants of them.
+func warnAffinity(a *corev1.Affinity, path *field.Path, warn func(*field.Path, string, ...any)) {
+	if a == nil || a.NodeAffinity == nil {
+		return
+	}
+	term := func(t corev1.NodeSelectorTerm, path *field.Path) {
+		for i, r := range t.MatchExpressions {
+			if stable, ok := deprecatedNodeLabels[r.Key]; ok {
+				warn(path.Child("matchExpressions").Index(i).Child("key"), "%s is deprecated since v1.14; use %q instead", r.Key, stable)
+			}
+		}
+	}
+	path = path.Child("nodeAffinity")
+	if hard := a.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution; hard != nil {
+		for i, t := range hard.NodeSelectorTerms {
+			term(t, path.Child(requiredTerms, "nodeSelectorTerms").Index(i))
+		}
+	}
+	for i, t := range a.NodeAffinity.PreferredDuringSchedulingIgnoredDuringExecution {
+		term(t.Preference, path.Child(preferredTerms).Index(i).Child("preference"))
 	}
 }
 
