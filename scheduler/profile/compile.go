@@ -50,6 +50,8 @@ func (c Compiler) Compile(spec *schedulerv1.KubeSchedulerProfile) (*framework.Pr
 		points = &schedulerv1.Plugins{}
 	}
 	b.decodeArgs(spec.PluginConfig)
+	b.checkWeights("multiPoint", points.MultiPoint)
+	b.checkWeights("score", points.Score)
 	b.multi = b.merge(points.MultiPoint)
 	profile := &framework.Profile{
 		SchedulerName: ptr.Deref(spec.SchedulerName, DefaultSchedulerName),
@@ -140,6 +142,14 @@ func (b *builder) decodeArgs(configs []schedulerv1.PluginConfig) {
 var elsewhere = []string{
 	"DefaultPreemption", "DynamicResources", "InterPodAffinity", "NodeVolumeLimits", "PodTopologySpread",
 	"VolumeBinding", "VolumeRestrictions", "VolumeZone", "GangScheduling", "NodeDeclaredFeatures", "DeferredPodScheduling",
+}
+
+func (b *builder) checkWeights(point string, set schedulerv1.PluginSet) {
+	for _, p := range set.Enabled {
+		if weight := ptr.Deref(p.Weight, 0); weight < 0 {
+			b.fail(fmt.Errorf("plugins.%s: plugin %s has weight %d: must not be negative", point, p.Name, weight))
+		}
+	}
 }
 
 // plugin builds a plugin, once for all its extension points.
