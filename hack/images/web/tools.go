@@ -8,12 +8,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"sort"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -21,10 +24,9 @@ import (
 var tools = map[string]func(arguments []string, stdout io.Writer) (int, error){
 	"serve": serve, "web": serve,
 	"cat": cat, "ls": list, "echo": echo, "env": environment, "write": write, "hostname": hostname, "id": identity,
-	"sleep": sleep, "exit": exit, "true": succeed, "false": fail,
+	"sleep": sleep, "stubborn": stubborn, "exit": exit, "true": succeed, "false": fail,
 	"get": get, "lookup": lookup, "version": printVersion,
 }
-
 
 func cat(files []string, stdout io.Writer) (int, error) {
 	if len(files) == 0 {
@@ -94,7 +96,7 @@ func identity(_ []string, stdout io.Writer) (int, error) {
 
 func sleep(arguments []string, _ io.Writer) (int, error) {
 	if len(arguments) == 0 || arguments[0] == "infinity" {
-		select {}
+		time.Sleep(math.MaxInt64) // a select without cases is a deadlock to the Go runtime
 	}
 	duration, err := time.ParseDuration(arguments[0])
 	if err != nil {
@@ -105,6 +107,13 @@ func sleep(arguments []string, _ io.Writer) (int, error) {
 		duration = time.Duration(seconds * float64(time.Second))
 	}
 	time.Sleep(duration)
+	return 0, nil
+}
+
+// stubborn sleeps and does not end when it is told to.
+func stubborn([]string, io.Writer) (int, error) {
+	signal.Ignore(syscall.SIGTERM)
+	time.Sleep(math.MaxInt64)
 	return 0, nil
 }
 
