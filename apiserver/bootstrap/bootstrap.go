@@ -14,7 +14,6 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
-	"k8s.io/client-go/informers"
 	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 )
@@ -23,9 +22,6 @@ import (
 type Config struct {
 	// Store returns the store of a resource, nil when it is not served (what would go there is left out).
 	Store func(schema.GroupResource) *genericregistry.Store
-	// Informers is not needed any longer and ignored.
-	Informers informers.SharedInformerFactory
-
 	// ServiceIP is the address of Service default/kubernetes (the first of the service range).
 	ServiceIP netip.Addr
 	// Advertise is where the members of the cluster reach this server. Invalid leaves the Service out; a loopback address,
