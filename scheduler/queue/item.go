@@ -38,6 +38,7 @@ type Item struct {
 	place    place
 	index    int // in its heap
 	since    time.Time
+	turn     uint64
 	failed   time.Time
 	waitTill time.Time
 }

@@ -62,6 +62,7 @@ type Queue struct {
 	flights    map[types.UID]*flight // guarded by mu
 	events     []framework.Event     // guarded by mu: what happened since the first of flights took off
 	firstEvent uint64                // guarded by mu: the number of events[0]
+	turns      uint64                // guarded by mu: how often an item entered active
 	swept      time.Time             // guarded by mu
 }
 
@@ -91,7 +92,12 @@ func New(cfg Config) *Queue {
 	if q.maxWait == 0 {
 		q.maxWait = DefaultMaxBackoff
 	}
-	q.active.less = func(a, b *Item) bool { return q.policy.Less(a, b) }
+	q.active.less = func(a, b *Item) bool {
+		if q.policy.Less(a, b) {
+			return true
+		}
+		return a.turn < b.turn && !q.policy.Less(b, a) // who came first, by a finer measure than the clock
+	}
 	q.backoff.less = func(a, b *Item) bool { return a.waitTill.Before(b.waitTill) }
 	q.errors.less = q.backoff.less
 	return q
@@ -375,7 +381,8 @@ func (q *Queue) enter(item *Item, event string) {
 		metrics.Incoming.WithLabelValues(metrics.Gated, event).Inc()
 		return
 	}
-	item.since = q.clock.Now()
+	q.turns++
+	item.since, item.turn = q.clock.Now(), q.turns
 	q.put(item, active)
 	metrics.Incoming.WithLabelValues(metrics.Active, event).Inc()
 	q.signal()
