@@ -179,3 +179,42 @@ func TestServiceColumns(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) { compareCells(t, Services, newService(tc.change), tc.want) })
 	}
 }
+
+func TestServiceStatus(t *testing.T) {
+	with := func(kind corev1.ServiceType, ingress corev1.LoadBalancerIngress) *corev1.Service {
+		return &corev1.Service{
+			Spec:   corev1.ServiceSpec{Type: kind},
+			Status: corev1.ServiceStatus{LoadBalancer: corev1.LoadBalancerStatus{Ingress: []corev1.LoadBalancerIngress{ingress}}},
+		}
+	}
+	const at = "status.loadBalancer.ingress"
+	for _, tc := range []struct {
+		name    string
+		service *corev1.Service
+		want    []string
+	}{
+		{"valid", with(corev1.ServiceTypeLoadBalancer, corev1.LoadBalancerIngress{IP: "192.0.2.1", IPMode: ptr.To(corev1.LoadBalancerIPModeVIP)}), nil},
+		{"of another type", with(corev1.ServiceTypeClusterIP, corev1.LoadBalancerIngress{Hostname: "a"}), []string{
+			at + ": Forbidden: may only be used when `spec.type` is \"LoadBalancer\""}},
+		{"without a mode", with(corev1.ServiceTypeLoadBalancer, corev1.LoadBalancerIngress{IP: "192.0.2.1"}), []string{
+			at + "[0].ipMode: Required value: must be specified when `ip` is set"}},
+		{"an address for a name", with(corev1.ServiceTypeLoadBalancer, corev1.LoadBalancerIngress{Hostname: "192.0.2.1"}), []string{
+			at + `[0].hostname: Invalid value: "192.0.2.1": must be a DNS name, not an IP address`}},
+	} {
+		t.Run(tc.name, func(t *testing.T) { compare(t, validateServiceStatus(tc.service, tc.service), tc.want) })
+	}
+}
+
+func TestServiceWarnings(t *testing.T) {
+	headless := newService(func(s *corev1.ServiceSpec) {
+		s.ClusterIP, s.ClusterIPs, s.SessionAffinity = "None", []string{"None"}, corev1.ServiceAffinityClientIP
+		s.ExternalName = "example.com"
+	})
+	want := []string{`spec.externalName is ignored when spec.type is not "ExternalName"`, "spec.SessionAffinity is ignored for headless services"}
+	if diff := cmp.Diff(want, serviceWarnings(headless, nil)); diff != "" {
+		t.Errorf("warnings (-want +got):\n%s", diff)
+	}
+	if again := serviceWarnings(headless, headless); again != nil {
+		t.Errorf("an unchanged spec warns again: %q", again)
+	}
+}

@@ -18,6 +18,14 @@ func PrepareEphemeralContainers(pod, old *corev1.Pod) {
 	old.DeepCopyInto(pod)
 	pod.ResourceVersion, pod.ManagedFields = meta.ResourceVersion, meta.ManagedFields
 	pod.Spec.EphemeralContainers = added
+	raiseGeneration(pod, old)
+}
+
+// raiseGeneration counts a change of the spec.
+func raiseGeneration(pod, old *corev1.Pod) {
+	if !apiequality.Semantic.DeepEqual(pod.Spec, old.Spec) {
+		pod.Generation = old.Generation + 1
+	}
 }
 
 // ValidateEphemeralContainers returns what is wrong with an update of the ephemeralcontainers subresource: containers
@@ -60,6 +68,7 @@ func PrepareResize(pod, old *corev1.Pod) {
 	}
 	take(pod.Spec.Containers, wanted.Containers)
 	take(pod.Spec.InitContainers, wanted.InitContainers)
+	raiseGeneration(pod, old)
 }
 
 // ValidateResize returns what is wrong with an update of the resize subresource.

@@ -147,6 +147,9 @@ func TestResize(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			pod, old := newPod(tc.change), newPod(tc.old)
 			PrepareResize(pod, old)
+			if pod.Generation != old.Generation+1 {
+				t.Errorf("generation = %d after %d", pod.Generation, old.Generation)
+			}
 			compare(t, ValidateResize(pod, old), tc.want)
 		})
 	}
