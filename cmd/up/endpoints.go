@@ -6,13 +6,14 @@ package up
 import (
 	"context"
 	"crypto/tls"
-	"fmt"
 	"net"
 	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apiserver/pkg/authentication/user"
 
+	"coxswain.dev/coxswain/cmd/endpoint"
 	"coxswain.dev/coxswain/controllers"
 	"coxswain.dev/coxswain/internal/lifecycle"
 	"coxswain.dev/coxswain/internal/pki"
@@ -29,28 +30,24 @@ func (c *cluster) loopback(standard int) string {
 
 // guarded makes an HTTPS endpoint on loopback that asks the API server who may see it.
 func (c *cluster) guarded(standard int, config serving.Config) (*serving.Server, error) {
-	pair, err := c.certs.CA.New(pki.Leaf{CommonName: "coxswain", Names: []string{"localhost", "127.0.0.1"}, Server: true}, time.Now())
-	if err != nil {
-		return nil, fmt.Errorf("making a serving certificate: %w", err)
-	}
-	wrap, err := serving.NewGuard(serving.GuardConfig{
-		Rest:         c.as("system:coxswain-endpoints", "system:masters"),
-		ClientCAFile: c.certs.CA.CertFile(),
-	})
+	certificate, err := endpoint.Issue(c.certs.CA, time.Now())
 	if err != nil {
 		return nil, err
 	}
 	config.Addresses = []string{c.loopback(standard)}
-	config.TLS = serverTLS(pair)
-	config.Wrap = wrap
-	return serving.New(config)
+	return endpoint.New(endpoint.Config{
+		Config:       config,
+		Rest:         c.as("system:coxswain-endpoints", user.SystemPrivilegedGroup),
+		ClientCAFile: c.certs.CA.CertFile(),
+		Certificate:  certificate,
+	})
 }
 
 func serverTLS(pair *pki.Pair) *tls.Config {
 	return &tls.Config{
 		MinVersion:   tls.VersionTLS12,
-		ClientAuth:   tls.RequestClientCert, // verified by the guard, which also accepts tokens
-		Certificates: []tls.Certificate{{Certificate: [][]byte{pair.Cert.Raw}, PrivateKey: pair.Key, Leaf: pair.Cert}},
+		ClientAuth:   tls.RequestClientCert, // verified by the node's guard, which also accepts tokens
+		Certificates: []tls.Certificate{*endpoint.Certificate(pair)},
 	}
 }
 

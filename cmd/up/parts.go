@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/netip"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -137,7 +138,7 @@ func (c *cluster) newScheduler(context.Context) (lifecycle.Component, error) {
 	if err != nil {
 		return nil, err
 	}
-	endpoint, err := c.guarded(10259, serving.Config{Gatherers: controllerMetrics()})
+	endpoint, err := c.guarded(10259, serving.Config{Gatherers: controllerMetrics(), Handlers: map[string]http.Handler{scheduler.DebugPath: decide.Handler()}})
 	if err != nil {
 		return nil, err
 	}

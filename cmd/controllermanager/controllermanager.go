@@ -1,0 +1,78 @@
+// Copyright The Coxswain Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package controllermanager is `coxswain controller-manager`, or the binary called as kube-controller-manager.
+package controllermanager
+
+import (
+	"context"
+	"net"
+	"os"
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/spf13/cobra"
+
+	"coxswain.dev/coxswain/cmd/cli"
+	"coxswain.dev/coxswain/cmd/endpoint"
+	"coxswain.dev/coxswain/controllers"
+	"coxswain.dev/coxswain/controllers/options"
+	"coxswain.dev/coxswain/internal/lifecycle"
+	"coxswain.dev/coxswain/internal/serving"
+)
+
+// New makes the command.
+func New(cli.Streams) *cobra.Command {
+	o := options.New()
+	command := &cobra.Command{
+		Use:   "controller-manager",
+		Short: "The controllers (flags of kube-controller-manager)",
+		Args:  cobra.NoArgs,
+	}
+	o.AddFlags(command.Flags())
+	logging := cli.AddLogFlags(command.Flags())
+	command.RunE = func(command *cobra.Command, _ []string) error {
+		ctx := logging.Context(command.Context(), os.Stderr)
+		completed, err := o.Complete()
+		if err != nil {
+			return err
+		}
+		return run(ctx, completed)
+	}
+	return command
+}
+
+func run(ctx context.Context, completed options.Completed) error {
+	manager, err := controllers.New(completed.Config())
+	if err != nil {
+		return err
+	}
+	parts := &lifecycle.Together{}
+	add := func(name string, component lifecycle.Component) {
+		parts.Add(name, func(context.Context) (lifecycle.Component, error) { return component, nil })
+	}
+	add("controllers", manager)
+	where := completed.Serving()
+	metrics := serving.Config{Gatherers: []prometheus.Gatherer{controllers.Gatherer()}}
+	if where.InsecurePort != 0 {
+		plain := metrics
+		plain.Addresses = []string{net.JoinHostPort("127.0.0.1", strconv.Itoa(where.InsecurePort))}
+		server, err := serving.New(plain)
+		if err != nil {
+			return err
+		}
+		add("metrics", server)
+	}
+	if where.SecurePort != 0 {
+		metrics.Addresses = []string{net.JoinHostPort(where.BindAddress, strconv.Itoa(where.SecurePort))}
+		server, err := endpoint.New(endpoint.Config{
+			Config: metrics, Rest: completed.Config().Rest,
+			ClientCAFile: where.ClientCAFile, CertFile: where.CertFile, KeyFile: where.KeyFile,
+		})
+		if err != nil {
+			return err
+		}
+		add("endpoint", server)
+	}
+	return parts.Start(ctx)
+}

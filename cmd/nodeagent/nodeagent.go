@@ -1,0 +1,44 @@
+// Copyright The Coxswain Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package nodeagent is `coxswain node-agent`, or the binary called as kubelet.
+package nodeagent
+
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"coxswain.dev/coxswain/cmd/cli"
+	"coxswain.dev/coxswain/nodeagent"
+	"coxswain.dev/coxswain/nodeagent/options"
+)
+
+// New makes the command.
+func New(cli.Streams) *cobra.Command {
+	o := options.New()
+	command := &cobra.Command{
+		Use:   "node-agent",
+		Short: "The node agent, with its own containerd or another runtime (flags of kubelet)",
+		Args:  cobra.NoArgs,
+	}
+	o.AddFlags(command.Flags())
+	logging := cli.AddLogFlags(command.Flags())
+	command.RunE = func(command *cobra.Command, _ []string) error {
+		ctx := logging.Context(command.Context(), os.Stderr)
+		completed, err := o.Complete()
+		if err != nil {
+			return err
+		}
+		if ignored := completed.Ignored(); len(ignored) > 0 {
+			ctrl.LoggerFrom(ctx).Info("Some settings have no effect here", "settings", ignored)
+		}
+		agent, err := nodeagent.New(completed.Config())
+		if err != nil {
+			return err
+		}
+		return agent.Start(ctx)
+	}
+	return command
+}

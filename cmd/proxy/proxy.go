@@ -1,0 +1,43 @@
+// Copyright The Coxswain Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package proxy is `coxswain proxy`, or the binary called as kube-proxy.
+package proxy
+
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"coxswain.dev/coxswain/cmd/cli"
+	"coxswain.dev/coxswain/proxy"
+	"coxswain.dev/coxswain/proxy/options"
+)
+
+// New makes the command.
+func New(cli.Streams) *cobra.Command {
+	o := options.New()
+	command := &cobra.Command{
+		Use:   "proxy",
+		Short: "The service proxy, and the cluster's DNS (flags of kube-proxy)",
+		Args:  cobra.NoArgs,
+	}
+	o.AddFlags(command.Flags())
+	logging := cli.AddLogFlags(command.Flags())
+	command.RunE = func(command *cobra.Command, _ []string) error {
+		ctx := logging.Context(command.Context(), os.Stderr)
+		completed, err := o.Complete()
+		if err != nil {
+			return err
+		}
+		if completed.CleanUp() {
+			return proxy.Remove(completed.Config())
+		}
+		p, err := proxy.New(completed.Config())
+		if err != nil {
+			return err
+		}
+		return p.Start(ctx)
+	}
+	return command
+}
