@@ -48,7 +48,6 @@ type Proxy struct {
 	nodes      map[string]*corev1.Node
 	nodesDirty bool
 	addresses  []netip.Addr
-	queued     time.Time
 }
 
 // New makes a proxy that has not touched anything yet but its listeners.

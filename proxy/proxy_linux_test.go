@@ -56,6 +56,9 @@ func TestProxyOnANode(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() {
+		if t.Failed() {
+			t.Logf("the API server printed:\n%s", environment.Output())
+		}
 		if err := environment.Stop(); err != nil {
 			t.Error(err)
 		}

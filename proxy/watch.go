@@ -6,6 +6,7 @@ package proxy
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -81,14 +82,18 @@ func synced(ctx context.Context, lists []toolscache.InformerSynced) bool {
 	}) == nil
 }
 
-// handler runs a function under the lock for every event and wakes the loop.
+// handler runs a function under the lock for every event and wakes the loop if
+// it concerns us: a shared cache also brings the pods of all other nodes.
 func (p *Proxy) handler(changed, gone func(any)) toolscache.ResourceEventHandlerFuncs {
 	locked := func(run func(any), obj any) {
 		p.mu.Lock()
 		run(obj)
-		p.queued = p.cfg.Clock.Now()
+		concerns := p.nodesDirty || p.tracker.Pending()
 		p.mu.Unlock()
-		p.poke()
+		if concerns {
+			lastQueued.Set(float64(p.cfg.Clock.Now().UnixNano()) / 1e9)
+			p.poke()
+		}
 	}
 	return toolscache.ResourceEventHandlerFuncs{
 		AddFunc:    func(obj any) { locked(changed, obj) },
@@ -136,8 +141,16 @@ func (p *Proxy) podGone(obj any) { p.tracker.DeletePod(nameOf(obj.(*corev1.Pod))
 
 func (p *Proxy) nodeChanged(obj any) {
 	node := obj.(*corev1.Node)
+	old := p.nodes[node.Name]
 	p.nodes[node.Name] = node
-	p.nodesDirty = true
+	p.nodesDirty = p.nodesDirty || old == nil || nodeMatters(old, node)
+}
+
+// nodeMatters tells a change from a heartbeat.
+func nodeMatters(old, fresh *corev1.Node) bool {
+	return old.Spec.PodCIDR != fresh.Spec.PodCIDR || (old.DeletionTimestamp == nil) != (fresh.DeletionTimestamp == nil) ||
+		old.Labels[corev1.LabelTopologyZone] != fresh.Labels[corev1.LabelTopologyZone] ||
+		!slices.Equal(old.Status.Addresses, fresh.Status.Addresses)
 }
 
 func (p *Proxy) nodeGone(obj any) {

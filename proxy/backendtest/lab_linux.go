@@ -4,6 +4,7 @@
 package backendtest
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -152,29 +153,39 @@ func (l *Lab) connect(host *Host, peer, bridge string, peerAddr netip.Addr) {
 
 func newHost(t *testing.T, addr netip.Addr) *Host {
 	t.Helper()
-	made := make(chan netns.NsHandle)
-	failed := make(chan error)
+	var handle netns.NsHandle
+	err := onThread(func() (err error) { handle, err = netns.New(); return err })
+	if err != nil {
+		t.Skipf("skipped: this system does not let us make network namespaces: %v", err)
+	}
+	host := &Host{t: t, handle: handle, Addr: addr}
+	t.Cleanup(func() { _ = handle.Close() })
+	host.must(loopbackUp)
+	return host
+}
+
+// onThread runs a function that may change the thread's network namespace. The
+// thread is put back where it was: letting it die instead would take along the
+// child processes that were started from it with a parent death signal.
+func onThread(run func() error) error {
+	done := make(chan error, 1)
 	go func() {
-		// The thread is never unlocked, so it ends with the goroutine and takes
-		// its namespace out of circulation.
 		runtime.LockOSThread()
-		handle, err := netns.New()
+		home, err := netns.Get()
 		if err != nil {
-			failed <- err
+			done <- err
 			return
 		}
-		made <- handle
+		defer home.Close()
+		err = run()
+		if back := netns.Set(home); back != nil {
+			done <- errors.Join(err, fmt.Errorf("leaving network namespace: %w", back))
+			return // the thread is lost, and ends with the goroutine
+		}
+		runtime.UnlockOSThread()
+		done <- err
 	}()
-	select {
-	case err := <-failed:
-		t.Skipf("skipped: this system does not let us make network namespaces: %v", err)
-		return nil
-	case handle := <-made:
-		host := &Host{t: t, handle: handle, Addr: addr}
-		t.Cleanup(func() { _ = handle.Close() })
-		host.must(loopbackUp)
-		return host
-	}
+	return <-done
 }
 
 func loopbackUp() error {
@@ -187,16 +198,12 @@ func loopbackUp() error {
 
 // Do runs a function on a thread inside of the host.
 func (h *Host) Do(run func() error) error {
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread()
+	return onThread(func() error {
 		if err := netns.Set(h.handle); err != nil {
-			done <- fmt.Errorf("entering network namespace: %w", err)
-			return
+			return fmt.Errorf("entering network namespace: %w", err)
 		}
-		done <- run()
-	}()
-	return <-done
+		return run()
+	})
 }
 
 func (h *Host) must(run func() error) {

@@ -164,6 +164,9 @@ func (t *Tracker) DeletePod(name types.NamespacedName) {
 	}
 }
 
+// Pending says whether Collect would have anything to do.
+func (t *Tracker) Pending() bool { return len(t.dirty) > 0 }
+
 // Collect brings the model up to date and returns what changed.
 func (t *Tracker) Collect() Changes {
 	fresh, contested := t.resolveDirty()
