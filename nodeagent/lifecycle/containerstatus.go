@@ -25,7 +25,7 @@ func containerStatus(seen *Seen, plan Plan, c *corev1.Container, kind Kind) core
 	status := corev1.ContainerStatus{Name: c.Name, Image: c.Image, Started: new(bool)}
 	old := statusOf(seen.Pod, c.Name)
 	if run == nil {
-		status.State.Waiting = &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}
+		status.State.Waiting = &corev1.ContainerStateWaiting{Reason: unmade(seen.Pod, kind)}
 		if old != nil && old.ContainerID != "" { // the runtime has forgotten it; the API has not
 			status = *old.DeepCopy()
 			status.Ready, status.Started = false, new(bool)
@@ -82,15 +82,21 @@ func waiting(seen *Seen, plan Plan, c *corev1.Container, kind Kind, run *runtime
 		reason = planned.Reason
 	case run != nil && run.Phase == runtime.Exited:
 		return // it ended, and nothing has been decided yet; or it ended for good
-	case kind == Main && len(seen.Pod.Spec.InitContainers) > 0, kind == Init && run == nil:
-		reason = Reason{Reason: "PodInitializing"}
 	default:
-		reason = Reason{Reason: "ContainerCreating"}
+		reason = Reason{Reason: unmade(seen.Pod, kind)}
 	}
 	if status.State.Terminated != nil {
 		status.LastTerminationState = status.State
 	}
 	status.State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason.Reason, Message: reason.Message}}
+}
+
+// unmade is why a container that was never made waits.
+func unmade(pod *corev1.Pod, kind Kind) string {
+	if kind != Ephemeral && len(pod.Spec.InitContainers) > 0 {
+		return "PodInitializing"
+	}
+	return "ContainerCreating"
 }
 
 // over tells whether a container has ended for good.
