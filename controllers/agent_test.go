@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -28,23 +29,31 @@ func (a *agent) run(ctx context.Context) error {
 	if err := a.client.Create(ctx, newNode(home)); err != nil {
 		return err
 	}
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for i := 0; ; i++ {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-		if i%25 == 0 {
-			beat(ctx, a.client, home) // an error means that the suite ends
-		}
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() { every(ctx, 300*time.Millisecond, func() { beat(ctx, a.client, home) }) })
+	every(ctx, 20*time.Millisecond, func() {
 		var pods corev1.PodList
 		if err := a.client.List(ctx, &pods); err != nil {
-			continue
+			return // the suite ends
 		}
 		for i := range pods.Items {
 			a.pod(ctx, &pods.Items[i])
+		}
+	})
+	return nil
+}
+
+// every calls f until ctx ends.
+func every(ctx context.Context, period time.Duration, f func()) {
+	tick := time.NewTicker(period)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			f()
 		}
 	}
 }

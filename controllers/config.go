@@ -12,6 +12,8 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
+
+	"coxswain.dev/coxswain/controllers/node/ipam"
 )
 
 // Config is what the controller manager needs. Rest is required. Start from NewConfig, which sets Kubernetes' defaults.
@@ -120,6 +122,18 @@ func NewConfig() Config {
 	}
 }
 
+// ranges are the cluster's address ranges with the block sizes of their families.
+func (c *Config) ranges() []ipam.Range {
+	ranges := make([]ipam.Range, len(c.ClusterCIDRs))
+	for i, cidr := range c.ClusterCIDRs {
+		ranges[i] = ipam.Range{CIDR: cidr, NodeMask: c.NodeMaskV4}
+		if cidr.Addr().Is6() {
+			ranges[i].NodeMask = c.NodeMaskV6
+		}
+	}
+	return ranges
+}
+
 // validate returns everything that is wrong with the configuration.
 func (c *Config) validate() error {
 	var errs []error
@@ -128,6 +142,10 @@ func (c *Config) validate() error {
 	}
 	if c.AllocateNodeCIDRs {
 		errs = append(errs, c.validateCIDRs())
+	}
+	if c.Signing != nil {
+		_, err := newSigning(c, nil)
+		errs = append(errs, err)
 	}
 	for _, choice := range c.Controllers {
 		if name := trimChoice(choice); name != "*" && find(name) == nil {
@@ -146,5 +164,6 @@ func (c *Config) validateCIDRs() error {
 	case len(c.ClusterCIDRs) == 2 && c.ClusterCIDRs[0].Addr().Is4() == c.ClusterCIDRs[1].Addr().Is4():
 		return fmt.Errorf("cluster CIDRs %s and %s are of one address family", c.ClusterCIDRs[0], c.ClusterCIDRs[1])
 	}
-	return nil
+	_, err := ipam.New(ipam.Config{Ranges: c.ranges()})
+	return err
 }

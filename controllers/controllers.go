@@ -10,6 +10,7 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/scale"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"coxswain.dev/coxswain/controllers/certificates/approval"
 	"coxswain.dev/coxswain/controllers/certificates/signing"
@@ -137,14 +138,7 @@ func addNodeIPAM(s *setup) error {
 	if !s.cfg.AllocateNodeCIDRs {
 		return nil
 	}
-	ranges := make([]ipam.Range, len(s.cfg.ClusterCIDRs))
-	for i, cidr := range s.cfg.ClusterCIDRs {
-		ranges[i] = ipam.Range{CIDR: cidr, NodeMask: s.cfg.NodeMaskV4}
-		if cidr.Addr().Is6() {
-			ranges[i].NodeMask = s.cfg.NodeMaskV6
-		}
-	}
-	reconciler, err := ipam.New(ipam.Config{Client: s.client(), Recorder: s.recorder(ipam.Name), Ranges: ranges, Reserved: s.cfg.ServiceCIDRs})
+	reconciler, err := ipam.New(ipam.Config{Client: s.client(), Recorder: s.recorder(ipam.Name), Ranges: s.cfg.ranges(), Reserved: s.cfg.ServiceCIDRs})
 	if err != nil {
 		return err
 	}
@@ -190,14 +184,17 @@ func addSigning(s *setup) error {
 	if s.cfg.Signing == nil {
 		return nil
 	}
-	reconciler, err := signing.New(signing.Config{
-		Client: s.client(), Clock: s.clock(),
-		Certificate: s.cfg.Signing.Certificate, Key: s.cfg.Signing.Key, Duration: s.cfg.Signing.Duration,
-	})
+	reconciler, err := newSigning(&s.cfg, s.client())
 	if err != nil {
 		return err
 	}
 	return reconciler.SetupWithManager(s.mgr)
+}
+
+func newSigning(cfg *Config, client client.Client) (*signing.Reconciler, error) {
+	return signing.New(signing.Config{
+		Client: client, Clock: cfg.Clock, Certificate: cfg.Signing.Certificate, Key: cfg.Signing.Key, Duration: cfg.Signing.Duration,
+	})
 }
 
 func addClusterRole(s *setup) error {

@@ -37,16 +37,7 @@ var _ = Describe("Node", func() {
 		stopped := make(chan struct{})
 		go func() {
 			defer close(stopped)
-			tick := time.NewTicker(300 * time.Millisecond)
-			defer tick.Stop()
-			for {
-				select {
-				case <-beating.Done():
-					return
-				case <-tick.C:
-					beat(beating, admin, name)
-				}
-			}
+			every(beating, 300*time.Millisecond, func() { beat(beating, admin, name) })
 		}()
 		leave = func() { stop(); <-stopped }
 		DeferCleanup(leave)
