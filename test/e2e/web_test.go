@@ -220,9 +220,16 @@ spec:
 			}
 			return *deployment.Spec.Replicas, nil
 		}
-		_, err := page(ctx, url+"burn?seconds=45")
-		Expect(err).NotTo(HaveOccurred())
+		burnt := make(chan error, 1)
+		go func() {
+			response, err := http.Get(url + "burn?seconds=45")
+			if err == nil {
+				err = response.Body.Close()
+			}
+			burnt <- err
+		}()
 		Eventually(replicas, "90s", "500ms").Should(BeNumerically(">", 1))
+		Eventually(burnt, "60s").Should(Receive(BeNil()))
 		Eventually(replicas, "3m", "500ms").Should(BeEquivalentTo(1))
 		Expect(kubectl(ctx, "-n", ns, "describe", "hpa", "web")).To(ContainSubstring("SuccessfulRescale"))
 	}, NodeTimeout(6*time.Minute))

@@ -123,14 +123,27 @@ func Start(options Options) (_ *Environment, retErr error) {
 		e.command.Stdout, e.command.Stderr = options.Log, options.Log
 	}
 	e.command.SysProcAttr = dieWithParent()
-	if err := e.command.Start(); err != nil {
+	if err := e.launch(); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", binary, err)
 	}
-	go func() {
-		_ = e.command.Wait() // how it ended is told by its output
-		close(e.exited)
-	}()
 	return e, e.awaitReady()
+}
+
+// launch starts the server from a thread that stays until the server has ended: the kernel counts the end of that thread
+// as the parent's death (see dieWithParent), and Go ends threads.
+func (e *Environment) launch() error {
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := e.command.Start()
+		started <- err
+		if err == nil {
+			_ = e.command.Wait() // how it ended is told by its output
+			close(e.exited)
+		}
+	}()
+	return <-started
 }
 
 func (e *Environment) config(server string) (*rest.Config, error) {
