@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"sync"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -27,6 +28,13 @@ import (
 	"k8s.io/pod-security-admission/policy"
 )
 
+// recorder is one for the process, as the registry is that it registers with: several servers may run in one process.
+var recorder = sync.OnceValue(func() *metrics.PrometheusRecorder {
+	r := metrics.NewPrometheusRecorder(podsecurityapi.GetAPIVersion())
+	r.MustRegister(legacyregistry.MustRegister)
+	return r
+})
+
 // newPodSecurity holds pods to the pod security standard that their namespace's labels ask for.
 func newPodSecurity(c *Config, configuration io.Reader) (admission.Interface, error) {
 	config, err := load.LoadFromReader(configuration)
@@ -37,12 +45,10 @@ func newPodSecurity(c *Config, configuration io.Reader) (admission.Interface, er
 	if err != nil {
 		return nil, err
 	}
-	recorder := metrics.NewPrometheusRecorder(podsecurityapi.GetAPIVersion())
-	recorder.MustRegister(legacyregistry.MustRegister)
 	delegate := &podsecurity.Admission{
 		Configuration:    config,
 		Evaluator:        evaluator,
-		Metrics:          recorder,
+		Metrics:          recorder(),
 		PodSpecExtractor: podsecurity.DefaultPodSpecExtractor{},
 		NamespaceGetter:  namespaceGetter{c},
 		PodLister:        podLister{c},

@@ -152,8 +152,12 @@ var _ = Describe("Streams", Ordered, func() {
 		return request.URL()
 	}
 	protocols := map[string]func(config *rest.Config, u *url.URL) (remotecommand.Executor, error){
-		"SPDY":       func(c *rest.Config, u *url.URL) (remotecommand.Executor, error) { return remotecommand.NewSPDYExecutor(c, "POST", u) },
-		"websockets": func(c *rest.Config, u *url.URL) (remotecommand.Executor, error) { return remotecommand.NewWebSocketExecutor(c, "GET", u.String()) },
+		"SPDY": func(c *rest.Config, u *url.URL) (remotecommand.Executor, error) {
+			return remotecommand.NewSPDYExecutor(c, "POST", u)
+		},
+		"websockets": func(c *rest.Config, u *url.URL) (remotecommand.Executor, error) {
+			return remotecommand.NewWebSocketExecutor(c, "GET", u.String())
+		},
 	}
 	for protocol, newExecutor := range protocols {
 		It("run commands over "+protocol, func(ctx SpecContext) {
@@ -234,7 +238,7 @@ var _ = Describe("Streams", Ordered, func() {
 	It("tell what pods and nodes use", func(ctx SpecContext) {
 		get := func(path string, into any) {
 			GinkgoHelper()
-			raw, err := admin.CoreV1().RESTClient().Get().AbsPath("/apis/metrics.k8s.io/v1beta1/" + path).SetHeader("Accept", "application/json").DoRaw(ctx)
+			raw, err := admin.CoreV1().RESTClient().Get().AbsPath("/apis/metrics.k8s.io/v1beta1/"+path).SetHeader("Accept", "application/json").DoRaw(ctx)
 			Expect(err).NotTo(HaveOccurred())
 			Expect(json.Unmarshal(raw, into)).To(Succeed())
 		}

@@ -13,7 +13,7 @@ import (
 const userPrefix = "system:node:"
 
 // Identify tells whether u is a node agent, and of which node: the user is system:node:<name> in the group system:nodes.
-// A user of the group whose name has another form is a node agent of no node.
+// Whoever has only the one or the other is not, and has no rights by it.
 func Identify(u user.Info) (name string, isNode bool) {
 	if u == nil || !slices.Contains(u.GetGroups(), user.NodesGroup) {
 		return "", false

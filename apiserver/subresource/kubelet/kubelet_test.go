@@ -1,0 +1,69 @@
+// Copyright The Coxswain Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package kubelet
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+type nodes map[string]*corev1.Node
+
+func (n nodes) Node(_ context.Context, name, _ string) (*corev1.Node, error) {
+	if node, ok := n[name]; ok {
+		return node, nil
+	}
+	return nil, apierrors.NewNotFound(corev1.Resource("nodes"), name)
+}
+
+func TestLocate(t *testing.T) {
+	address := func(kind corev1.NodeAddressType, a string) corev1.NodeAddress {
+		return corev1.NodeAddress{Type: kind, Address: a}
+	}
+	node := func(port int32, addresses ...corev1.NodeAddress) *corev1.Node {
+		return &corev1.Node{
+			ObjectMeta: metav1.ObjectMeta{Name: "n"},
+			Status: corev1.NodeStatus{
+				Addresses: addresses, DaemonEndpoints: corev1.NodeDaemonEndpoints{KubeletEndpoint: corev1.DaemonEndpoint{Port: port}},
+			},
+		}
+	}
+	all := nodes{
+		"both":   node(10251, address(corev1.NodeHostName, "host"), address(corev1.NodeInternalIP, "10.0.0.1")),
+		"six":    node(0, address(corev1.NodeInternalIP, "fd00::1")),
+		"name":   node(0, address(corev1.NodeHostName, "host")),
+		"silent": node(0),
+	}
+	cases := map[string]struct {
+		node  string
+		types []corev1.NodeAddressType
+		want  string
+		fails func(error) bool
+	}{
+		"an address before a name":        {"both", nil, "10.0.0.1:10251", nil},
+		"another order":                   {"both", []corev1.NodeAddressType{corev1.NodeHostName}, "host:10251", nil},
+		"the usual port, and brackets":    {"six", nil, "[fd00::1]:10250", nil},
+		"a name if there is nothing else": {"name", nil, "host:10250", nil},
+		"no address":                      {"silent", nil, "", apierrors.IsInternalError},
+		"no node":                         {"gone", nil, "", apierrors.IsNotFound},
+		"no name":                         {"", nil, "", apierrors.IsBadRequest},
+	}
+	for name, c := range cases {
+		got, err := New(Config{Nodes: all, AddressTypes: c.types}).Locate(context.Background(), c.node)
+		switch {
+		case c.fails != nil && (err == nil || !c.fails(err)):
+			t.Errorf("%s: %v", name, err)
+		case c.fails == nil && (err != nil || got.Host != c.want):
+			t.Errorf("%s: %s %v, want %s", name, got.Host, err, c.want)
+		}
+	}
+	if _, err := pickAddress(all["silent"], nil); !errors.Is(err, errNoAddress) {
+		t.Errorf("%v", err)
+	}
+}
