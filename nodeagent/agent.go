@@ -48,11 +48,12 @@ type Agent struct {
 	server  *serving.Server
 	health  *serving.Server
 	port    int32
+	workers *podworker.Workers
+	probes  *probes.Manager
 
 	// The parts below are made by Start.
 	cache   cache.Cache
 	keeper  *node.Keeper
-	workers *podworker.Workers
 	syncer  *podsync.Syncer
 	objects *objects.Cache
 	status  *status.Writer
@@ -99,6 +100,8 @@ func New(config Config) (_ *Agent, retErr error) {
 	if a.machine, err = node.ReadMachine(config.RootDir); err != nil {
 		return nil, err
 	}
+	a.workers = podworker.New(config.Clock, func(ctx context.Context, uid types.UID) podworker.Result { return a.syncer.Sync(ctx, uid) })
+	a.probes = probes.New(probes.Config{Exec: a.runtime, Clock: config.Clock, Changed: a.workers.Wake, Unhealthy: a.unhealthy})
 	if err := a.listen(); err != nil {
 		return nil, err
 	}
@@ -175,13 +178,11 @@ func (a *Agent) wire(ctx context.Context) error {
 	if err := tree.Setup(node.Allocatable(a.settings(), a.machine)); err != nil {
 		return fmt.Errorf("preparing cgroups: %w", err)
 	}
-	a.workers = podworker.New(c.Clock, func(ctx context.Context, uid types.UID) podworker.Result { return a.syncer.Sync(ctx, uid) })
 	a.objects = objects.New(ctx, a.client, a.workers.Wake)
 	tokens := &volumes.TokenCache{Client: a.client, Clock: c.Clock}
-	prober := probes.New(probes.Config{Exec: a.runtime, Clock: c.Clock, Changed: a.workers.Wake, Unhealthy: a.unhealthy})
 	a.status = status.New(a.client)
 	a.syncer = podsync.New(podsync.Config{
-		Runtime: a.runtime, Store: a.store, Status: a.status, Events: a.events, Probes: prober, Clock: c.Clock,
+		Runtime: a.runtime, Store: a.store, Status: a.status, Events: a.events, Probes: a.probes, Clock: c.Clock,
 		Puller: pull.New(a.runtime, c.Clock, c.SerializePulls), Secrets: a.pullSecrets,
 		Node: func() lifecycle.Node { return lifecycle.Node{HostIPs: c.NodeIPs, Runtime: a.runtimeName()} },
 		Logs: c.LogsDir, Wake: a.workers.Wake, Interrupt: a.workers.Interrupt,

@@ -5,11 +5,13 @@ package nodeagent
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"strconv"
 
 	"coxswain.dev/coxswain/internal/serving"
 	"coxswain.dev/coxswain/nodeagent/server"
+	"coxswain.dev/coxswain/nodeagent/stats"
 )
 
 // listen opens the node's servers, so that a taken port is found at once.
@@ -22,9 +24,18 @@ func (a *Agent) listen() error {
 		if err != nil {
 			return err
 		}
+		figures, err := stats.New(stats.Config{
+			NodeName: c.NodeName, Pods: a.store, Runtime: a.runtime, RootDir: c.RootDir, LogsDir: c.LogsDir,
+			CgroupRoot: c.CgroupRoot, Probes: a.probes.Gatherer(), Clock: c.Clock,
+		})
+		if err != nil {
+			return err
+		}
+		handlers := figures.Handlers()
+		maps.Copy(handlers, c.Handlers)
 		a.server, err = serving.New(serving.Config{
 			Addresses: c.Addresses, TLS: c.TLS, Wrap: guard,
-			Handlers: server.Handlers(server.Config{Pods: a.store, Runtime: a.runtime, Handlers: c.Handlers}),
+			Handlers: server.Handlers(server.Config{Pods: a.store, Runtime: a.runtime, Handlers: handlers}),
 		})
 		if err != nil {
 			return err

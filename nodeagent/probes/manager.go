@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
@@ -19,7 +20,8 @@ import (
 
 // Manager runs the probes of all containers of the node.
 type Manager struct {
-	config Config
+	config  Config
+	metrics *metrics
 
 	mu sync.Mutex
 	// containers by ID; guarded by mu, like everything in them.
@@ -50,7 +52,7 @@ var _ lifecycle.Health = (*Manager)(nil)
 
 // New returns a manager that probes nothing yet.
 func New(config Config) *Manager {
-	return &Manager{config: config, containers: map[string]*watched{}}
+	return &Manager{config: config, metrics: newMetrics(), containers: map[string]*watched{}}
 }
 
 // Running tells which containers of a pod run: they are probed from now on, others no longer. ctx bounds the probes.
@@ -104,7 +106,11 @@ func (m *Manager) Forget(uid types.UID) {
 			delete(m.containers, id)
 		}
 	}
+	m.metrics.forget(uid)
 }
+
+// Gatherer counts probes by pod and result.
+func (m *Manager) Gatherer() prometheus.Gatherer { return m.metrics.registry }
 
 // Quiet ends the probes that could have a pod restarted that is being stopped; readiness goes on, so that it leaves its
 // Services when it says so.
@@ -222,6 +228,7 @@ func (m *Manager) settle(kind string, p *corev1.Probe, t target, w *watched, goo
 }
 
 func (m *Manager) report(kind string, t target, result outcome, output string) {
+	m.metrics.count(kind, result, t.pod, t.container.Name)
 	switch result {
 	case failure:
 		m.config.Unhealthy(t.pod, t.container, kind+" probe failed: "+output, false)
