@@ -69,11 +69,17 @@ type builder struct {
 	access    *access
 	requests  *lifetime
 	parts     []part
+	servers   []*genericapiserver.GenericAPIServer // made so far
 }
 
 // build makes the chain from the inside out: custom resources, built-in kinds, aggregator.
-func (s *Server) build(ctx context.Context, l *listeners, st *store) (*chain, error) {
+func (s *Server) build(ctx context.Context, l *listeners, st *store) (_ *chain, retErr error) {
 	b := &builder{server: s, config: s.config, listeners: l, requests: newLifetime()}
+	defer func() {
+		if retErr != nil {
+			b.destroy()
+		}
+	}()
 	if err := b.prepare(); err != nil {
 		return nil, err
 	}
@@ -103,6 +109,7 @@ func (s *Server) build(ctx context.Context, l *listeners, st *store) (*chain, er
 	if err != nil {
 		return nil, fmt.Errorf("making the server of custom resources: %w", err)
 	}
+	b.servers = append(b.servers, custom.GenericAPIServer)
 	builtIn, err := b.builtIn(custom)
 	if err != nil {
 		return nil, fmt.Errorf("making the server of built-in kinds: %w", err)
@@ -122,6 +129,19 @@ func (s *Server) build(ctx context.Context, l *listeners, st *store) (*chain, er
 			aggregator.GenericAPIServer.Handler.GoRestfulContainer,
 		},
 	}, nil
+}
+
+// destroy ends what was begun for a chain that will not run; a running one destroys itself.
+func (b *builder) destroy() {
+	for _, server := range b.servers {
+		server.Destroy()
+	}
+	if b.kinds != nil {
+		b.kinds.destroy()
+	}
+	if b.backend != nil {
+		b.backend.Close()
+	}
 }
 
 func (b *builder) prefix() string {

@@ -5,8 +5,6 @@ package apiserver
 
 import (
 	"fmt"
-	"path"
-	"slices"
 	"strings"
 
 	apidiscoveryv2 "k8s.io/api/apidiscovery/v2"
@@ -52,6 +50,7 @@ func newKinds(groups []kind.Group, config registry.Config) (*kinds, error) {
 			}
 			store, storages, err := registry.New(config, d)
 			if err != nil {
+				k.destroy()
 				return nil, err
 			}
 			k.stores[d.GroupResource()] = store
@@ -201,16 +200,4 @@ func (k *kinds) destroy() {
 	for _, store := range k.stores {
 		store.Destroy()
 	}
-}
-
-// paths lists what is served below root, for tests and for the documents made at build time.
-func (k *kinds) paths() []string {
-	var all []string
-	for gv, storages := range k.storages {
-		for resource := range storages {
-			all = append(all, path.Join(gv.String(), resource))
-		}
-	}
-	slices.Sort(all)
-	return all
 }
