@@ -96,6 +96,14 @@ var _ = Describe("Extensions", Ordered, func() {
 		Expect(strings.Count(string(raw), `"com.example.v1.Widget":`)).To(Equal(1))
 	})
 
+	It("are described like every built-in group version", func(ctx context.Context) {
+		paths, err := openapi.NewClient(discovery.NewDiscoveryClientForConfigOrDie(running.admin).RESTClient()).Paths()
+		Expect(err).NotTo(HaveOccurred())
+		for _, service := range running.server.Routes() {
+			Expect(paths).To(HaveKey(strings.Trim(service.RootPath(), "/")), "run hack/openapi/generate.sh")
+		}
+	})
+
 	It("that do not answer are reported, and harm nobody else", func(ctx context.Context) {
 		api := dynamic.NewForConfigOrDie(running.admin).Resource(schema.GroupVersionResource{Group: "apiregistration.k8s.io", Version: "v1", Resource: "apiservices"})
 		_, err := api.Create(ctx, &unstructured.Unstructured{Object: map[string]any{

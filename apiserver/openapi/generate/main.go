@@ -37,6 +37,7 @@ import (
 	"coxswain.dev/coxswain/apis"
 	"coxswain.dev/coxswain/apiserver"
 	"coxswain.dev/coxswain/apiserver/etcd"
+	"coxswain.dev/coxswain/apiserver/metricsapi"
 	"coxswain.dev/coxswain/apiserver/openapi"
 	"coxswain.dev/coxswain/apiserver/registry"
 )
@@ -53,7 +54,7 @@ func run(out string) error {
 	if err != nil {
 		return err
 	}
-	published, err := registry.Published(apis.Groups())
+	published, err := registry.Published(append(apis.Groups(), metricsapi.Group()))
 	if err != nil {
 		return err
 	}
