@@ -61,6 +61,7 @@ func (a *Agent) runPods(ctx context.Context) error {
 		}
 	}
 	defer a.objects.Wait()
+	defer a.probes.Wait()
 	defer a.syncer.StopProbes()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return a.status.Start(ctx) })
