@@ -32,9 +32,9 @@ type kernel interface {
 	// commit makes the whole transaction come true, or nothing of it.
 	commit(transaction) error
 	// contents lists the elements of every set but the one the kernel fills
-	// itself. The error is errNoTable when the table is not there or does not
-	// have the layout asked for.
-	contents(layout string) ([]element, error)
+	// itself, and the chains. The error is errNoTable when the table is not
+	// there or does not have the layout asked for.
+	contents(layout string) ([]element, []string, error)
 	// generation changes whenever anybody changes any table.
 	generation() (uint32, error)
 	// remove deletes the table; it is no error that there is none.
@@ -49,8 +49,7 @@ type transaction struct {
 	// create throws the table away and makes it anew, with this layout's name
 	// and rules.
 	create *layout
-	// chains are the shapes that need a chain; the elements of the shapes map
-	// that lead there belong to the transaction's elements like any other.
+	// chains are the shapes that need a chain.
 	chains []shape
 	// dropped are the shapes whose chain nobody needs any more.
 	dropped []shape
@@ -106,7 +105,7 @@ func newBackend(settings Settings, k kernel) *Backend {
 func (b *Backend) Sync(model state.Model) error {
 	b.known = false
 	want := b.adopt(model)
-	have, err := b.kernel.contents(b.layout.name)
+	have, chains, err := b.kernel.contents(b.layout.name)
 	change := transaction{}
 	switch {
 	case errors.Is(err, errNoTable):
@@ -118,7 +117,12 @@ func (b *Backend) Sync(model state.Model) error {
 		return fmt.Errorf("reading the table: %w", err)
 	default:
 		change = difference(have, want)
-		existing := shapesIn(have)
+		existing := map[shape]bool{}
+		for _, name := range chains {
+			if s, ok := shapeOf(name); ok {
+				existing[s] = true
+			}
+		}
 		for s := range b.chains {
 			if !existing[s] {
 				change.chains = append(change.chains, s)
@@ -149,7 +153,6 @@ func (b *Backend) adopt(model state.Model) []element {
 	}
 	for _, s := range neededShapes(want) {
 		b.chains[s] = true
-		want = append(want, shapeElement(s))
 	}
 	return want
 }
@@ -194,7 +197,6 @@ func (b *Backend) plan(changes []state.Change) transaction {
 		if !b.chains[s] {
 			b.chains[s] = true
 			change.chains = append(change.chains, s)
-			change.added = append(change.added, shapeElement(s))
 		}
 	}
 	return change
@@ -261,34 +263,19 @@ func difference(have, want []element) transaction {
 
 // neededShapes lists the shapes that some elements lead to.
 func neededShapes(elements []element) []shape {
-	seen := map[shape]bool{}
+	seen := map[string]bool{}
 	var list []shape
 	for _, e := range elements {
-		if e.set != setFrontends && e.set != setInside {
+		if !isVerdict(e.set) || seen[e.data] {
 			continue
 		}
-		s := shapeOf(markOf(e.data[len(e.data)-4:]))
-		if !seen[s] {
-			seen[s] = true
+		seen[e.data] = true
+		if s, ok := shapeOf(e.data); ok {
 			list = append(list, s)
 		}
 	}
 	return list
 }
 
-// shapesIn lists the shapes that have an element in the shapes map, and so a
-// chain.
-func shapesIn(elements []element) map[shape]bool {
-	shapes := map[shape]bool{}
-	for _, e := range elements {
-		if e.set == setShapes {
-			shapes[shapeOf(markOf(e.key))] = true
-		}
-	}
-	return shapes
-}
-
-// shapeElement leads from a shape to its chain; the data is the chain's name.
-func shapeElement(s shape) element {
-	return element{set: setShapes, key: bytesMark(s.mark()), data: s.chain()}
-}
+// isVerdict says whether the data of a set's elements are names of chains.
+func isVerdict(set string) bool { return set == setServices || set == insidePrefix+setServices }

@@ -7,14 +7,19 @@
 //
 // A new connection is looked up by address, protocol and port:
 //
-//	frontends: address . protocol . port → scope . service address . protocol . port . shape
-//	shapes:    shape → the chain that picks among that many endpoints
-//	endpoints: scope . service address . protocol . port . number → address . port
+//	services:  address . protocol . port          → the chain of its shape
+//	endpoints: address . protocol . port . number → address . port of an endpoint
 //
-// The shape is the number of endpoints and the affinity timeout; one chain
-// exists per shape in use, because the kernel wants the modulus of its random
-// number in the rule. An endpoint that comes or goes touches its own element,
-// the service's frontends (the shape changes) and nothing else.
+// The shape is how many endpoints there are to pick from, the affinity timeout,
+// and what becomes of the client's address; one chain exists per shape in use,
+// because the kernel wants the modulus of its random number in the rule. An
+// endpoint that comes or goes touches its own elements, the service's entries
+// in the first map (the shape changes) and nothing else.
+//
+// A connection's mark carries what has to be known between hooks (and within
+// the chains of services with affinity); it is zero again before the first
+// packet has left. Every rule is one that the nft program could have written,
+// so "nft list ruleset" shows them.
 //
 // Three layers, of which only the last needs root:
 //

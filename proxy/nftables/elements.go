@@ -13,7 +13,8 @@ import (
 )
 
 // element is one entry of a set or map. Key and data are in the kernel's form:
-// concatenated fields, each padded to 4 bytes.
+// concatenated fields, each padded to 4 bytes; where the data is a verdict it is
+// the name of the chain to go to.
 type element struct {
 	set  string
 	key  string
@@ -47,90 +48,78 @@ func elementsOf(service *state.Service) []element {
 
 func portElements(port *state.Port) []element {
 	var list []element
-	used := [state.Scopes]bool{}
 	for _, entry := range port.Entries {
-		more, scopes := entryElements(port, entry)
-		list = append(list, more...)
-		for scope, uses := range scopes {
-			used[scope] = used[scope] || uses
-		}
-	}
-	for scope, uses := range used {
-		if uses {
-			list = append(list, poolElements(port, state.Scope(scope))...)
-		}
+		list = append(list, entryElements(port, entry)...)
 	}
 	return list
 }
 
-// entryElements lists what one frontend needs and says which pools it uses.
-func entryElements(port *state.Port, entry state.Entry) (list []element, used [state.Scopes]bool) {
+// entryElements lists what one frontend needs.
+func entryElements(port *state.Port, entry state.Entry) []element {
+	var list []element
 	key := frontendKey(entry.Frontend)
-	add := func(set, data string) { list = append(list, element{set: set, key: key, data: data}) }
+	add := func(set string) { list = append(list, element{set: set, key: key}) }
 	for _, source := range entry.Sources {
 		list = append(list, element{set: setAllowed, key: key + bytes4(source.Masked().Addr()), end: key + bytes4(lastOf(source))})
 	}
 	if len(entry.Sources) > 0 {
-		add(setGuarded, "")
+		add(setGuarded)
 	}
 	if port.Unserved() {
-		add(setRefuse, "")
-		return list, used
+		add(setRefuse)
+		return list
 	}
-	use := func(set string, scope state.Scope) {
-		add(set, poolKey(scope, port.ID, shapeFor(port, scope, set == setInside).mark()))
-		used[scope] = true
-	}
-	switch {
-	case len(port.Pools[entry.Scope]) > 0:
-		use(setFrontends, entry.Scope)
-	default:
-		add(setDrop, "")
+	if len(port.Pools[entry.Scope]) > 0 {
+		list = append(list, poolElements(key, port, entry.Scope, shape{client: treat(entry)})...)
+	} else {
+		add(setDrop)
 	}
 	if entry.External() && entry.Scope == state.Local && len(port.Pools[state.Cluster]) > 0 {
-		use(setInside, state.Cluster)
+		list = append(list, poolElements(key, port, state.Cluster, shape{client: treat(entry), inside: true})...)
 	}
-	switch {
-	case entry.External() && entry.Scope == state.Cluster:
-		add(setMasquerade, "")
-	case entry.Kind != state.ClusterIP:
-		add(setPreserve, "")
-	}
-	return list, used
+	return list
 }
 
-func poolElements(port *state.Port, scope state.Scope) []element {
-	var list []element
-	for number, endpoint := range poolOf(port, scope) {
-		target := bytes4(endpoint.Addr) + bytesPort(endpoint.Port)
-		list = append(list, element{set: setEndpoints, key: poolKey(scope, port.ID, uint32(number)), data: target})
+// treat says what becomes of the addresses of a frontend's clients.
+func treat(entry state.Entry) treatment {
+	switch {
+	case entry.External() && entry.Scope == state.Cluster:
+		return masqueraded
+	case entry.Kind != state.ClusterIP:
+		return preserved
+	}
+	return ordinary
+}
+
+// poolElements leads from a frontend to the endpoints of one pool. The shape
+// comes with what the entry says and gets what the port says.
+func poolElements(key string, port *state.Port, scope state.Scope, s shape) []element {
+	pool := port.Pools[scope]
+	if port.Affinity > 0 {
+		// An endpoint is remembered by its address; of several on one address,
+		// which the API allows, only the first is used.
+		pool = slices.CompactFunc(slices.Clone(pool), func(a, b state.Endpoint) bool { return a.Addr == b.Addr })
+	}
+	s.endpoints, s.affinity = len(pool), port.Affinity
+	list := []element{{set: s.prefix() + setServices, key: key, data: s.chain()}}
+	for number, endpoint := range pool {
+		place, address := key+bytesMark(uint32(number)), bytes4(endpoint.Addr)
+		target := address + bytesPort(endpoint.Port)
 		if port.Affinity > 0 {
-			list = append(list, element{set: setSticky, key: frontendKey(port.ID) + target})
+			list = append(list, element{set: s.prefix() + setSlots, key: place, data: address},
+				element{set: s.prefix() + setSticky, key: key + address, data: target})
+		} else {
+			list = append(list, element{set: s.prefix() + setEndpoints, key: place, data: target})
 		}
 		if endpoint.OnNode {
-			list = append(list, element{set: setHairpin, key: bytes4(endpoint.Addr) + bytes4(endpoint.Addr)})
+			list = append(list, element{set: setHairpin, key: address + address})
 		}
 	}
 	return list
 }
 
-func poolOf(port *state.Port, scope state.Scope) []state.Endpoint {
-	pool := port.Pools[scope]
-	return pool[:min(len(pool), maxEndpoints)]
-}
-
-func shapeFor(port *state.Port, scope state.Scope, inside bool) shape {
-	return shape{inside: inside, endpoints: len(poolOf(port, scope)), affinity: port.Affinity}
-}
-
 func frontendKey(f state.Frontend) string {
 	return bytes4(f.Addr) + string([]byte{byte(f.Protocol), 0, 0, 0}) + bytesPort(f.Port)
-}
-
-// poolKey is a place in the endpoints map or, with a shape for the number, the
-// data of the frontends map.
-func poolKey(scope state.Scope, id state.Frontend, number uint32) string {
-	return bytesMark(uint32(scope)) + frontendKey(id) + bytesMark(number)
 }
 
 func bytes4(addr netip.Addr) string {
@@ -153,5 +142,3 @@ func lastOf(prefix netip.Prefix) netip.Addr {
 	binary.BigEndian.PutUint32(raw[:], host)
 	return netip.AddrFrom4(raw)
 }
-
-func markOf(raw string) uint32 { return binary.NativeEndian.Uint32([]byte(raw)) }

@@ -6,6 +6,7 @@ package nftables
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/google/nftables"
@@ -151,7 +152,7 @@ func (k *tables) eachMessage(elements []element, send func(*nftables.Set, []nfta
 func kernelElement(e element) nftables.SetElement {
 	encoded := nftables.SetElement{Key: []byte(e.key)}
 	switch {
-	case e.set == setShapes:
+	case isVerdict(e.set):
 		encoded.VerdictData = &expr.Verdict{Kind: expr.VerdictGoto, Chain: e.data}
 	case e.data != "":
 		encoded.Val = []byte(e.data)
@@ -162,9 +163,10 @@ func kernelElement(e element) nftables.SetElement {
 	return encoded
 }
 
-func (k *tables) contents(layout string) ([]element, error) {
-	if err := k.checkLayout(layout); err != nil {
-		return nil, err
+func (k *tables) contents(layout string) ([]element, []string, error) {
+	chains, err := k.checkLayout(layout)
+	if err != nil {
+		return nil, nil, err
 	}
 	var all []element
 	for name, set := range k.sets {
@@ -173,45 +175,58 @@ func (k *tables) contents(layout string) ([]element, error) {
 		}
 		elements, err := k.conn.GetSetElements(set)
 		if errors.Is(err, unix.ENOENT) {
-			return nil, errNoTable
+			return nil, nil, errNoTable
 		}
 		if err != nil {
-			return nil, fmt.Errorf("listing the elements of %s: %w", name, err)
+			return nil, nil, fmt.Errorf("listing the elements of %s: %w", name, err)
 		}
 		for _, from := range elements {
 			e := element{set: name, key: string(from.Key), end: string(from.KeyEnd), data: string(from.Val)}
-			if name == setShapes {
-				e.data = shapeOf(markOf(e.key)).chain()
+			if isVerdict(name) {
+				e.data = chainOf(from.Val)
 			}
 			all = append(all, e)
 		}
 	}
-	return all, nil
+	return all, chains, nil
 }
 
-// checkLayout looks whether all chains are there and have as many rules as we
-// gave them: another program that edits our table is noticed, one that
-// rewrites a rule in place is not.
-func (k *tables) checkLayout(layout string) error {
+// chainOf reads the name of the chain out of the attributes of a verdict.
+func chainOf(verdict []byte) string {
+	attributes, err := netlink.NewAttributeDecoder(verdict)
+	if err != nil {
+		return ""
+	}
+	for attributes.Next() {
+		if attributes.Type() == unix.NFTA_VERDICT_CHAIN {
+			return attributes.String()
+		}
+	}
+	return ""
+}
+
+// checkLayout looks whether all chains are there, and lists them. That somebody
+// rewrote a rule within one of our chains goes unnoticed.
+func (k *tables) checkLayout(layout string) ([]string, error) {
 	chains, err := k.conn.ListChainsOfTableFamily(nftables.TableFamilyIPv4)
 	if err != nil {
-		return fmt.Errorf("listing chains: %w", err)
+		return nil, fmt.Errorf("listing chains: %w", err)
 	}
-	found := map[string]bool{}
+	var names []string
 	for _, chain := range chains {
 		if chain.Table != nil && chain.Table.Name == k.table.Name {
-			found[chain.Name] = true
+			names = append(names, chain.Name)
 		}
 	}
-	if !found[layout] {
-		return errNoTable
+	if !slices.Contains(names, layout) {
+		return nil, errNoTable
 	}
 	for _, chain := range layoutChains(k.table) {
-		if !found[chain.Name] {
-			return errNoTable
+		if !slices.Contains(names, chain.Name) {
+			return nil, errNoTable
 		}
 	}
-	return nil
+	return names, nil
 }
 
 func (k *tables) remove() error {

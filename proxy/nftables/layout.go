@@ -5,6 +5,7 @@ package nftables
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/nftables"
@@ -13,27 +14,25 @@ import (
 
 // The sets and maps of the table.
 const (
-	// setFrontends finds the service port that an address belongs to.
-	setFrontends = "frontends"
-	// setInside overrides frontends for clients inside of the cluster: external
-	// addresses under the policy Local reach every endpoint from there.
-	setInside = "inside"
-	// setShapes finds the chain that picks among n endpoints.
-	setShapes = "shapes"
-	// setEndpoints holds the endpoints of service ports by number.
+	// setServices leads from an address to the chain that picks among the
+	// endpoints behind it.
+	setServices = "services"
+	// setEndpoints holds the endpoints behind an address by number.
 	setEndpoints = "endpoints"
+	// setSlots and setSticky do the same in two steps for services with client
+	// affinity: from a number to the endpoint's address, which is what is
+	// remembered, and from there to the endpoint.
+	setSlots  = "slots"
+	setSticky = "sticky"
 	// setAffinity remembers which endpoint a client was sent to; the kernel
 	// fills it and forgets by itself.
 	setAffinity = "affinity"
-	// setSticky lists the endpoints that an affinity may still lead to.
-	setSticky = "sticky"
+	// insidePrefix marks the same four for clients inside of the cluster:
+	// external addresses under the policy Local reach every endpoint from there.
+	insidePrefix = "inside-"
 	// setHairpin lists the pairs of source and destination that mean an
 	// endpoint talks to itself through a service.
 	setHairpin = "hairpin"
-	// setMasquerade lists the frontends whose endpoints must answer through us.
-	setMasquerade = "masquerade"
-	// setPreserve lists the frontends that promise to keep the client's address.
-	setPreserve = "preserve"
 	// setRefuse lists the frontends without any endpoint.
 	setRefuse = "refuse"
 	// setDrop lists the frontends without an endpoint on this node under the
@@ -50,9 +49,8 @@ const maxAffinities = 1 << 18
 
 var (
 	typeFrontend = nftables.MustConcatSetType(nftables.TypeIPAddr, nftables.TypeInetProto, nftables.TypeInetService)
-	typePool     = nftables.MustConcatSetType(nftables.TypeMark, nftables.TypeIPAddr, nftables.TypeInetProto, nftables.TypeInetService, nftables.TypeMark)
-	typeClient   = nftables.MustConcatSetType(nftables.TypeIPAddr, nftables.TypeMark, nftables.TypeIPAddr, nftables.TypeInetProto, nftables.TypeInetService)
-	typeSticky   = nftables.MustConcatSetType(nftables.TypeIPAddr, nftables.TypeInetProto, nftables.TypeInetService, nftables.TypeIPAddr, nftables.TypeInetService)
+	typePlace    = nftables.MustConcatSetType(nftables.TypeIPAddr, nftables.TypeInetProto, nftables.TypeInetService, nftables.TypeMark)
+	typeClient   = nftables.MustConcatSetType(nftables.TypeIPAddr, nftables.TypeIPAddr, nftables.TypeInetProto, nftables.TypeInetService)
 	typeEndpoint = nftables.MustConcatSetType(nftables.TypeIPAddr, nftables.TypeInetService)
 	typePair     = nftables.MustConcatSetType(nftables.TypeIPAddr, nftables.TypeIPAddr)
 	typeSource   = nftables.MustConcatSetType(nftables.TypeIPAddr, nftables.TypeInetProto, nftables.TypeInetService, nftables.TypeIPAddr)
@@ -61,21 +59,22 @@ var (
 // layoutSets are the sets of the table, in the order in which they are made.
 // The numbers only matter within the transaction that makes them.
 func layoutSets(table *nftables.Table) []*nftables.Set {
-	sets := []*nftables.Set{
-		{Name: setFrontends, IsMap: true, KeyType: typeFrontend, DataType: typePool},
-		{Name: setInside, IsMap: true, KeyType: typeFrontend, DataType: typePool},
-		{Name: setShapes, IsMap: true, KeyType: nftables.TypeMark, DataType: nftables.TypeVerdict},
-		{Name: setEndpoints, IsMap: true, KeyType: typePool, DataType: typeEndpoint},
-		{Name: setAffinity, IsMap: true, KeyType: typeClient, DataType: typeEndpoint, HasTimeout: true, Dynamic: true, Size: maxAffinities},
-		{Name: setSticky, KeyType: typeSticky},
+	var sets []*nftables.Set
+	for _, prefix := range []string{"", insidePrefix} {
+		sets = append(sets,
+			&nftables.Set{Name: prefix + setServices, IsMap: true, KeyType: typeFrontend, DataType: nftables.TypeVerdict},
+			&nftables.Set{Name: prefix + setEndpoints, IsMap: true, KeyType: typePlace, DataType: typeEndpoint},
+			&nftables.Set{Name: prefix + setSlots, IsMap: true, KeyType: typePlace, DataType: nftables.TypeMark},
+			&nftables.Set{Name: prefix + setSticky, IsMap: true, KeyType: typePlace, DataType: typeEndpoint})
+	}
+	sets = append(sets, []*nftables.Set{
+		{Name: setAffinity, IsMap: true, KeyType: typeClient, DataType: nftables.TypeMark, HasTimeout: true, Dynamic: true, Size: maxAffinities},
 		{Name: setHairpin, KeyType: typePair},
-		{Name: setMasquerade, KeyType: typeFrontend},
-		{Name: setPreserve, KeyType: typeFrontend},
 		{Name: setRefuse, KeyType: typeFrontend},
 		{Name: setDrop, KeyType: typeFrontend},
 		{Name: setGuarded, KeyType: typeFrontend},
 		{Name: setAllowed, KeyType: typeSource, Interval: true, Concatenation: true},
-	}
+	}...)
 	for i, set := range sets {
 		set.Table = table
 		set.ID = uint32(i + 1)
@@ -125,7 +124,9 @@ func layoutChains(table *nftables.Table) []*nftables.Chain {
 
 // shape is what the chain that picks an endpoint depends on.
 type shape struct {
-	// inside selects the map that the chain reads the pool from.
+	// client says what becomes of the client's address.
+	client treatment
+	// inside selects the maps that the chain reads.
 	inside bool
 	// endpoints is how many there are to pick from.
 	endpoints int
@@ -133,38 +134,62 @@ type shape struct {
 	affinity time.Duration
 }
 
-// maxEndpoints is how many endpoints of one service port can be told apart by
-// a shape; a port with more uses the first so many.
-const maxEndpoints = 1<<14 - 1
-
-// mark packs a shape into the number by which the maps know it: one bit, 17
-// bits of seconds (Kubernetes allows a day), 14 bits of endpoints.
-func (s shape) mark() uint32 {
-	mark := uint32(s.affinity/time.Second)<<14 | uint32(s.endpoints)
+// prefix is that of the shape's maps.
+func (s shape) prefix() string {
 	if s.inside {
-		mark |= 1 << 31
+		return insidePrefix
 	}
-	return mark
+	return ""
 }
 
-func shapeOf(mark uint32) shape {
-	return shape{
-		inside:    mark>>31 == 1,
-		endpoints: int(mark & maxEndpoints),
-		affinity:  time.Duration(mark>>14&(1<<17-1)) * time.Second,
+// treatment is what becomes of the client's address on the way to an endpoint.
+type treatment string
+
+const (
+	// ordinary follows the rules for everybody.
+	ordinary treatment = ""
+	// masqueraded makes endpoints answer through this node.
+	masqueraded treatment = "-masqueraded"
+	// preserved promises endpoints the client's own address.
+	preserved treatment = "-preserved"
+)
+
+// mark tells the treatment from where the endpoint is picked to where the
+// connection leaves. It is gone before the connection is.
+func (t treatment) mark() uint32 {
+	switch t {
+	case masqueraded:
+		return 0x636f7801
+	case preserved:
+		return 0x636f7802
 	}
+	return 0
 }
 
-// chain names the chain of a shape, for people who list the table.
+// chain names the chain of a shape.
 func (s shape) chain() string {
-	name := fmt.Sprintf("pick-%d", s.endpoints)
 	if s.affinity > 0 {
-		name = fmt.Sprintf("stick-%d-%ds", s.endpoints, s.affinity/time.Second)
+		return fmt.Sprintf("%sstick-%d-%ds%s", s.prefix(), s.endpoints, s.affinity/time.Second, s.client)
 	}
-	if s.inside {
-		name += "-inside"
+	return fmt.Sprintf("%spick-%d%s", s.prefix(), s.endpoints, s.client)
+}
+
+// shapeOf reads the name of a chain back; false when it is no shape's.
+func shapeOf(chain string) (shape, bool) {
+	s := shape{inside: strings.HasPrefix(chain, insidePrefix)}
+	rest := strings.TrimPrefix(chain, insidePrefix)
+	for _, client := range []treatment{masqueraded, preserved} {
+		if strings.HasSuffix(rest, string(client)) {
+			s.client = client
+		}
 	}
-	return name
+	var seconds int
+	if _, err := fmt.Sscanf(rest, "stick-%d-%ds", &s.endpoints, &seconds); err == nil {
+		s.affinity = time.Duration(seconds) * time.Second
+	} else if _, err := fmt.Sscanf(rest, "pick-%d", &s.endpoints); err != nil {
+		return shape{}, false
+	}
+	return s, s.chain() == chain
 }
 
 // reg is the number of the i-th 4-byte register.

@@ -6,21 +6,22 @@ package nftables
 import (
 	"encoding/binary"
 	"net/netip"
+	"time"
 
 	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
 )
 
-// Registers of the service rules, by number. A client, its pool and the number
-// of the endpoint lie one after the other, so that one lookup reads them all.
+// Registers, by number. What one lookup reads lies one after the other. No
+// lookup reads what another lookup found: the nft program could not list that
+// (Debian 12's aborts), so what has to be carried goes through the connection's
+// mark, which is back at zero before the first packet has left.
 const (
-	regClient   = 0 // the client's address
-	regPool     = 1 // scope, service address, protocol, port: 1 to 4
-	regService  = 2 // the same without the scope
-	regNumber   = 5 // shape, then the number of the endpoint
-	regEndpoint = 6 // address and port of the endpoint picked by number: 6 and 7
-	regStuck    = 5 // address and port of the endpoint remembered: 5 and 6
-	regFrontend = 8 // address, protocol, port as the packet has them: 8 to 10
+	regFrontend = 0  // address, protocol, port as the packet has them: 0 to 2
+	regNumber   = 3  // which endpoint; or the source, where it is looked up with the frontend
+	regEndpoint = 4  // address and port of the endpoint: 4 and 5
+	regClient   = 6  // the client's address, and the frontend once more: 6 to 9
+	regMemory   = 10 // the address of the endpoint that is remembered
 	regScratch  = 11
 )
 
@@ -46,7 +47,7 @@ func layoutRules(settings Settings) map[string][]rule {
 			join(notFromLoopback(), inPrefix(source, loopbackNet), verdict(expr.VerdictDrop, "")),
 		},
 		chainSources: {
-			join(frontendOfPacket(regFrontend), lookup(regFrontend, setGuarded, false), load(source, reg(regFrontend+3)),
+			join(frontendOfPacket(regFrontend), lookup(regFrontend, setGuarded, false), load(source, reg(regNumber)),
 				lookup(regFrontend, setAllowed, true), verdict(expr.VerdictDrop, "")),
 		},
 		chainPrerouting:  {verdict(expr.VerdictJump, chainServices)},
@@ -63,6 +64,8 @@ func layoutRules(settings Settings) map[string][]rule {
 	for _, chain := range []string{chainInput, chainForward, chainFilterOut} {
 		rules[chain] = []rule{join(newConnection(), verdict(expr.VerdictJump, chainUnserved))}
 	}
+	// What ends on this node never comes to where the mark is taken off else.
+	rules[chainInput] = append([]rule{join(newConnection(), wasTranslated(true), setMark(0))}, rules[chainInput]...)
 	return rules
 }
 
@@ -72,51 +75,67 @@ var loopbackNet = netip.MustParsePrefix("127.0.0.0/8")
 
 // serviceRules send a connection to the chain of its shape.
 func serviceRules(settings Settings) []rule {
-	dispatch := func(set string) []expr.Any {
-		return join(poolOfPacket(set), lookup(regNumber, setShapes, false, regVerdict))
+	dispatch := func(prefix string) []expr.Any {
+		return join(frontendOfPacket(regFrontend), lookup(regFrontend, prefix+setServices, false, regVerdict))
 	}
 	var rules []rule
 	for _, pods := range settings.ClusterCIDRs {
-		rules = append(rules, join(inPrefix(source, pods), dispatch(setInside)))
+		rules = append(rules, join(inPrefix(source, pods), dispatch(insidePrefix)))
 	}
 	return append(rules,
-		join(fromThisNode(), dispatch(setInside)),
-		join(dispatch(setFrontends)))
+		join(fromThisNode(), dispatch(insidePrefix)),
+		join(dispatch("")))
 }
 
 // pickRules are the rules of the chain of a shape.
 func pickRules(s shape) []rule {
-	from := setFrontends
-	if s.inside {
-		from = setInside
-	}
-	pick := join(poolOfPacket(from),
-		[]expr.Any{&expr.Numgen{Register: reg(regNumber), Modulus: uint32(s.endpoints), Type: unix.NFT_NG_RANDOM}},
-		lookup(regPool, setEndpoints, false, regEndpoint))
+	random := []expr.Any{&expr.Numgen{Register: reg(regNumber), Modulus: uint32(s.endpoints), Type: unix.NFT_NG_RANDOM}}
 	if s.affinity == 0 {
-		return []rule{join(pick, translateTo(regEndpoint))}
-	}
-	client := load(source, reg(regClient))
-	remember := func(operation uint32, endpoint uint32) []expr.Any {
-		dynset := &expr.Dynset{SrcRegKey: reg(regClient), SrcRegData: reg(endpoint), SetName: setAffinity, Operation: operation}
-		if operation != dynsetDelete {
-			dynset.Timeout = s.affinity
+		pick := join(frontendOfPacket(regFrontend), random, lookup(regFrontend, s.prefix()+setEndpoints, false, regEndpoint))
+		if s.client != ordinary {
+			pick = append(pick, setMark(s.client.mark())...)
 		}
-		return []expr.Any{dynset}
+		return []rule{join(pick, translate())}
 	}
+	client := join(load(source, reg(regClient)), frontendOfPacket(regClient+1))
+	memory := loadMark(regMemory)
+	dynset := func(operation uint32, timeout time.Duration) []expr.Any {
+		return []expr.Any{&expr.Dynset{
+			SrcRegKey: reg(regClient), SrcRegData: reg(regMemory), SetName: setAffinity, Operation: operation, Timeout: timeout,
+		}}
+	}
+	// The endpoint whose address is in the mark, if the service still has it.
+	marked := join(frontendOfPacket(regFrontend), loadMark(regNumber),
+		lookup(regFrontend, s.prefix()+setSticky, false, regEndpoint))
 	return []rule{
-		// A remembered endpoint that is still one of the service's. Every
-		// connection extends the time, as Kubernetes counts it.
-		join(client, poolOfPacket(from), lookup(regClient, setAffinity, false, regStuck), lookup(regService, setSticky, false),
-			remember(unix.NFT_DYNSET_OP_UPDATE, regStuck), translateTo(regStuck)),
+		setMark(0),
+		join(client, lookup(regClient, setAffinity, false, regScratch), storeMark(regScratch)),
+		// Every connection extends the time, as Kubernetes counts it.
+		join(client, memory, marked, dynset(unix.NFT_DYNSET_OP_UPDATE, s.affinity), setMark(s.client.mark()), translate()),
+		join(frontendOfPacket(regFrontend), random, lookup(regFrontend, s.prefix()+setSlots, false, regScratch), storeMark(regScratch)),
 		// The old memory has to go first: an update keeps the data it finds.
-		join(client, pick, remember(dynsetDelete, regEndpoint),
-			remember(unix.NFT_DYNSET_OP_UPDATE, regEndpoint), translateTo(regEndpoint)),
+		join(client, memory, marked, dynset(dynsetDelete, 0), dynset(unix.NFT_DYNSET_OP_UPDATE, s.affinity), setMark(s.client.mark()), translate()),
 	}
+}
+
+func markIs(mark uint32, op expr.CmpOp) []expr.Any {
+	return append(loadMark(regScratch), &expr.Cmp{Op: op, Register: reg(regScratch), Data: []byte(bytesMark(mark))})
 }
 
 // dynsetDelete is NFT_DYNSET_OP_DELETE, which the unix package lacks.
 const dynsetDelete = 2
+
+func loadMark(to uint32) []expr.Any {
+	return []expr.Any{&expr.Ct{Key: expr.CtKeyMARK, Register: reg(to)}}
+}
+
+func storeMark(from uint32) []expr.Any {
+	return []expr.Any{&expr.Ct{Key: expr.CtKeyMARK, Register: reg(from), SourceRegister: true}}
+}
+
+func setMark(mark uint32) rule {
+	return join([]expr.Any{&expr.Immediate{Register: reg(regScratch), Data: []byte(bytesMark(mark))}}, storeMark(regScratch))
+}
 
 // postroutingRules decide who is masqueraded.
 func postroutingRules(settings Settings) []rule {
@@ -136,24 +155,26 @@ func postroutingRules(settings Settings) []rule {
 // translatedRules decide about connections that were sent to an endpoint: the
 // answer has to come back through this node for the translation to be undone.
 func translatedRules(settings Settings) []rule {
+	masquerade := join(setMark(0), masquerade())
 	rules := []rule{
 		// An endpoint that reached itself would answer itself directly.
-		join(load(source, reg(regFrontend)), load(destination, reg(regFrontend+1)), lookup(regFrontend, setHairpin, false), masquerade()),
-		join(frontendOfConnection(), lookup(regFrontend, setMasquerade, false), masquerade()),
+		join(load(source, reg(regFrontend)), load(destination, reg(regFrontend+1)), lookup(regFrontend, setHairpin, false), masquerade),
+		join(markIs(masqueraded.mark(), expr.CmpOpEq), masquerade),
 		// From the node itself, 127.0.0.1 included.
-		join(fromThisNode(), masquerade()),
+		join(fromThisNode(), masquerade),
 	}
-	if settings.MasqueradeAll {
-		return append(rules, join(frontendOfConnection(), lookup(regFrontend, setPreserve, true), masquerade()))
+	notPreserved := markIs(preserved.mark(), expr.CmpOpNeq)
+	switch {
+	case settings.MasqueradeAll:
+		rules = append(rules, join(notPreserved, masquerade))
+	case len(settings.ClusterCIDRs) > 0: // else who is a pod and who is not cannot be told apart
+		var outside []expr.Any
+		for _, pods := range settings.ClusterCIDRs {
+			outside = append(outside, notInPrefix(source, pods)...)
+		}
+		rules = append(rules, join(outside, notPreserved, masquerade))
 	}
-	if len(settings.ClusterCIDRs) == 0 {
-		return rules // who is a pod and who is not cannot be told apart
-	}
-	outside := []expr.Any{}
-	for _, pods := range settings.ClusterCIDRs {
-		outside = append(outside, notInPrefix(source, pods)...)
-	}
-	return append(rules, join(outside, frontendOfConnection(), lookup(regFrontend, setPreserve, true), masquerade()))
+	return append(rules, setMark(0))
 }
 
 // unservedRules answer connections to frontends that lead nowhere.
@@ -169,11 +190,6 @@ func unservedRules(settings Settings) []rule {
 	return rules
 }
 
-// poolOfPacket finds the pool and shape that the packet's destination leads to.
-func poolOfPacket(set string) []expr.Any {
-	return join(frontendOfPacket(regFrontend), lookup(regFrontend, set, false, regPool))
-}
-
 func frontendOfPacket(first uint32) []expr.Any {
 	return join(load(destination, reg(first)), []expr.Any{
 		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: reg(first + 1)},
@@ -181,20 +197,11 @@ func frontendOfPacket(first uint32) []expr.Any {
 	})
 }
 
-// frontendOfConnection is what the client asked for, before translation.
-func frontendOfConnection() []expr.Any {
-	return []expr.Any{
-		&expr.Ct{Key: expr.CtKeyDST, Direction: 0, Register: reg(regFrontend)},
-		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: reg(regFrontend + 1)},
-		&expr.Ct{Key: expr.CtKeyPROTODST, Direction: 0, Register: reg(regFrontend + 2)},
-	}
-}
-
-// translateTo sends the connection to the address and port in two registers.
-func translateTo(first uint32) []expr.Any {
+// translate sends the connection to the endpoint.
+func translate() []expr.Any {
 	return []expr.Any{&expr.NAT{
 		Type: expr.NATTypeDestNAT, Family: unix.NFPROTO_IPV4,
-		RegAddrMin: reg(first), RegProtoMin: reg(first + 1), Specified: true,
+		RegAddrMin: reg(regEndpoint), RegProtoMin: reg(regEndpoint + 1), Specified: true,
 	}}
 }
 

@@ -136,6 +136,15 @@ func TestWhatBecomesOfConnections(t *testing.T) {
 			{outside, loopback, 10248, "dropped"}, // a neighbour looking into loopback
 			{addr("127.0.0.9"), podHere, 80, "dropped"},
 		}},
+		"an endpoint on the node itself": {
+			edit: func(p *state.Port) {
+				p.Pools = [state.Scopes][]state.Endpoint{{{Addr: nodeAddr, Port: 6443, OnNode: true}}, {{Addr: nodeAddr, Port: 6443, OnNode: true}}}
+			},
+			sent: []sent{
+				{podHere, addr("10.96.0.20"), 80, "→ 10.245.0.1:6443"}, {outside, nodeAddr, 30080, "→ 10.245.0.1:6443"},
+				{nodeAddr, addr("10.96.0.20"), 80, "→ 10.245.0.1:6443 masqueraded"},
+			},
+		},
 		"a host port": {
 			edit: func(p *state.Port) {
 				p.ID = front("10.244.0.5", 8888)
@@ -187,28 +196,29 @@ func TestClientsStayWithTheirEndpoint(t *testing.T) {
 	if got := fates(tr, client); got != "→ 10.244.1.5:8080" {
 		t.Errorf("the client went to %s", got)
 	}
-	// Another way to the same service leads to the same endpoint.
-	client.dst, client.port = nodeAddr, 30080
-	if got := fates(tr, client); got != "→ 10.244.1.5:8080 masqueraded" {
-		t.Errorf("through the node port the client went to %s", got)
-	}
 	memory := tr.elements[setAffinity]
 	tr = newTracer(t, testSettings, oneService(webPort(func(p *state.Port) {
 		sticky(p)
 		p.Pools[state.Cluster] = p.Pools[state.Local]
 	})), nodeAddr)
 	tr.elements[setAffinity] = memory
-	if got := fates(tr, client); got != "→ 10.244.0.5:8080 masqueraded" {
+	if got := fates(tr, client); got != "→ 10.244.0.5:8080" {
 		t.Errorf("after its endpoint went the client went to %s", got)
 	}
 }
 
-func TestShapesSurviveTheirMark(t *testing.T) {
+func TestShapesSurviveTheirName(t *testing.T) {
 	for _, s := range []shape{
-		{endpoints: 1}, {endpoints: maxEndpoints}, {inside: true, endpoints: 3, affinity: 24 * time.Hour}, {endpoints: 2, affinity: time.Second},
+		{endpoints: 1}, {endpoints: 70000}, {inside: true, endpoints: 3, affinity: 24 * time.Hour}, {endpoints: 2, affinity: time.Second},
+		{inside: true, endpoints: 12, client: preserved}, {endpoints: 2, affinity: time.Second, client: masqueraded},
 	} {
-		if got := shapeOf(s.mark()); got != s {
+		if got, ok := shapeOf(s.chain()); got != s || !ok {
 			t.Errorf("%+v became %+v", s, got)
+		}
+	}
+	for _, name := range []string{chainServices, "layout-12", "pick-", "pick-3x", "stick-3"} {
+		if got, ok := shapeOf(name); ok {
+			t.Errorf("%s became %+v", name, got)
 		}
 	}
 }
@@ -246,20 +256,27 @@ func (k *fakeKernel) commit(t transaction) error {
 		}
 		k.elements[e.id()] = e.data
 	}
+	for _, s := range t.dropped {
+		delete(k.chains, s)
+	}
 	k.last = t
 	k.gen++
 	return nil
 }
 
-func (k *fakeKernel) contents(string) ([]element, error) {
+func (k *fakeKernel) contents(string) ([]element, []string, error) {
 	if k.elements == nil {
-		return nil, errNoTable
+		return nil, nil, errNoTable
+	}
+	var chains []string
+	for s := range k.chains {
+		chains = append(chains, s.chain())
 	}
 	var all []element
 	for id, data := range k.elements {
 		all = append(all, element{id.set, id.key, id.end, data})
 	}
-	return all, nil
+	return all, chains, nil
 }
 
 func (k *fakeKernel) generation() (uint32, error) { return k.gen, nil }
@@ -280,9 +297,9 @@ func TestAChangeTouchesOnlyItsElements(t *testing.T) {
 	if err := b.Apply([]state.Change{{Key: key, Old: old.Services[0], New: fresh.Services[0]}}); err != nil {
 		t.Fatal(err)
 	}
-	// The new endpoint, the new shape with its chain, and the three frontends
-	// that now have it.
-	if got := len(kernel.last.added); got != 5 || len(kernel.last.removed) != 3 || len(kernel.last.chains) != 1 {
+	// The new endpoint behind three frontends, which now lead to other chains:
+	// one for the cluster IP, one for the node ports.
+	if got := len(kernel.last.added); got != 6 || len(kernel.last.removed) != 3 || len(kernel.last.chains) != 2 {
 		t.Errorf("added %d, removed %d, chains %v", got, len(kernel.last.removed), kernel.last.chains)
 	}
 	want := newTracer(t, testSettings, fresh).elements
@@ -291,19 +308,16 @@ func TestAChangeTouchesOnlyItsElements(t *testing.T) {
 		got[set] = map[string]string{}
 	}
 	for id, data := range kernel.elements {
-		if id.set != setShapes {
-			got[id.set][id.key] = data
-		}
+		got[id.set][id.key] = data
 	}
-	want[setShapes] = map[string]string{}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the difference does not lead to what a full pass makes:\n%s", diff)
 	}
 	if err := b.Sync(fresh); err != nil || kernel.created != 1 {
 		t.Errorf("a full pass over a table that is right: created %d times, %v", kernel.created, err)
 	}
-	if len(kernel.last.dropped) != 1 {
-		t.Errorf("the chain that nobody needs any more stayed: %+v", kernel.last)
+	if len(kernel.last.dropped) != 2 {
+		t.Errorf("the chains that nobody needs any more stayed: %+v", kernel.last)
 	}
 }
 

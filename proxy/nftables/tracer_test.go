@@ -38,12 +38,10 @@ type packet struct {
 	iface    string // empty: made on this node
 
 	// What the rules made of it.
-	origDst    netip.Addr
-	origPort   uint16
 	translated bool
+	mark       []byte
 	masqueraded,
 	refused, dropped bool
-	visited []string
 }
 
 // outcome tells the fate of a packet in one line.
@@ -91,7 +89,6 @@ func newTracer(t *testing.T, settings Settings, model state.Model, local ...neti
 
 // send takes a packet through the hooks in the kernel's order.
 func (tr *tracer) send(p packet) *packet {
-	p.origDst, p.origPort = p.dst, p.port
 	hooks := []string{chainOutput, chainFilterOut}
 	if p.iface != "" {
 		hooks = []string{chainLoopback, chainSources, chainPrerouting}
@@ -113,12 +110,14 @@ func (tr *tracer) send(p packet) *packet {
 	if p.iface == "" || !tr.local[p.dst] {
 		tr.chain(chainPostrouting, &p)
 	}
+	if slices.ContainsFunc(p.mark, func(b byte) bool { return b != 0 }) {
+		tr.t.Error("the connection leaves with our mark on it")
+	}
 	return &p
 }
 
 // chain reports whether the packet's fate in this hook is decided.
 func (tr *tracer) chain(name string, p *packet) bool {
-	p.visited = append(p.visited, name)
 	rules, exists := tr.rules[name]
 	if !exists {
 		tr.t.Fatalf("the rules lead to chain %s, which does not exist", name)
@@ -164,7 +163,13 @@ func (tr *tracer) rule(r rule, p *packet) *expr.Verdict {
 		case *expr.Meta:
 			put(e.Register, tr.meta(e, p))
 		case *expr.Ct:
-			put(e.Register, tr.ct(e, p))
+			if e.SourceRegister {
+				p.mark = slices.Clone(at(e.Register)[:4])
+			} else {
+				put(e.Register, tr.ct(e, p))
+			}
+		case *expr.Immediate:
+			put(e.Register, e.Data)
 		case *expr.Fib:
 			kind := uint32(unix.RTN_UNICAST)
 			if tr.local[p.src] || p.src.IsLoopback() {
@@ -199,7 +204,7 @@ func (tr *tracer) rule(r rule, p *packet) *expr.Verdict {
 			if _, known := tr.elements[e.SetName][key]; e.Operation == dynsetDelete {
 				delete(tr.elements[e.SetName], key)
 			} else if !known {
-				tr.elements[e.SetName][key] = string(at(e.SrcRegData)[:typeEndpoint.Bytes])
+				tr.elements[e.SetName][key] = string(at(e.SrcRegData)[:nftables.TypeMark.Bytes])
 			}
 		case *expr.NAT:
 			p.dst, _ = netip.AddrFromSlice(at(e.RegAddrMin)[:4])
@@ -247,10 +252,8 @@ func (tr *tracer) meta(e *expr.Meta, p *packet) []byte {
 
 func (tr *tracer) ct(e *expr.Ct, p *packet) []byte {
 	switch e.Key {
-	case expr.CtKeyDST:
-		return p.origDst.AsSlice()
-	case expr.CtKeyPROTODST:
-		return binary.BigEndian.AppendUint16(nil, p.origPort)
+	case expr.CtKeyMARK:
+		return append(slices.Clone(p.mark), make([]byte, 4-len(p.mark))...)
 	case expr.CtKeySTATE:
 		return binary.NativeEndian.AppendUint32(nil, expr.CtStateBitNEW)
 	case expr.CtKeySTATUS:
