@@ -15,7 +15,6 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	certificatesv1 "k8s.io/api/certificates/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -146,34 +145,5 @@ var _ = Describe("ClusterRole", func() {
 		Eventually(ctx, func(g Gomega) { g.Expect(get(ctx, g, sum).Rules).To(Equal(part.Rules)) }).Should(Succeed())
 		admins := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "admin"}}
 		Eventually(ctx, func(g Gomega) { g.Expect(get(ctx, g, admins).Rules).NotTo(BeEmpty()) }).Should(Succeed())
-	})
-})
-
-var _ = Describe("HorizontalPodAutoscaler", func() {
-	It("keeps a deployment between its bounds and says what it lacks", func(ctx SpecContext) {
-		namespace := newNamespace(ctx)
-		d := newDeployment(namespace, "web", 5, "web:v1")
-		Expect(admin.Create(ctx, d)).To(Succeed())
-		hpa := &autoscalingv2.HorizontalPodAutoscaler{
-			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "web"},
-			Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
-				ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "web"},
-				MinReplicas:    ptr.To(int32(2)), MaxReplicas: 3,
-			},
-		}
-		Expect(admin.Create(ctx, hpa)).To(Succeed())
-		Eventually(ctx, func(g Gomega) {
-			g.Expect(*get(ctx, g, d).Spec.Replicas).To(BeEquivalentTo(3))
-			get(ctx, g, hpa)
-			g.Expect(hpa.Status.CurrentReplicas).To(BeEquivalentTo(3))
-			g.Expect(hpa.Status.Conditions).To(ContainElement(And(
-				HaveField("Type", autoscalingv2.ScalingActive), HaveField("Reason", "FailedGetResourceMetric"))))
-			g.Expect(events(ctx, g, hpa)).To(ContainElements("SuccessfulRescale", "FailedGetResourceMetric"))
-		}).Should(Succeed())
-		change(ctx, hpa, func(h *autoscalingv2.HorizontalPodAutoscaler) { h.Spec.ScaleTargetRef.Name = "nothing" })
-		Eventually(ctx, func(g Gomega) {
-			g.Expect(get(ctx, g, hpa).Status.Conditions).To(ContainElement(And(
-				HaveField("Type", autoscalingv2.AbleToScale), HaveField("Reason", "FailedGetScale"))))
-		}).Should(Succeed())
 	})
 })

@@ -5,6 +5,7 @@ package controllers_test
 
 import (
 	"context"
+	"net"
 	"net/netip"
 	"testing"
 	"time"
@@ -26,8 +27,9 @@ import (
 // The suite runs all controllers, as the controller manager's own user and so with its rights only, against our API
 // server. There is no scheduler and no node agent: the agent of agent_test.go plays both.
 var (
-	server *env.Environment
-	admin  client.Client
+	server    *env.Environment
+	admin     client.Client
+	nodeAgent *agent
 )
 
 func TestControllers(t *testing.T) {
@@ -50,8 +52,11 @@ var _ = BeforeSuite(func() {
 	Expect(err).NotTo(HaveOccurred())
 	start(manager.Start)
 	Eventually(manager.Ready()).Should(BeClosed())
-	a := &agent{client: admin}
-	start(a.run)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	Expect(err).NotTo(HaveOccurred())
+	nodeAgent = &agent{client: admin, listener: listener}
+	start(nodeAgent.serve)
+	start(nodeAgent.run)
 })
 
 // start runs f until the suite ends and then waits for it.
@@ -82,6 +87,7 @@ func config() controllers.Config {
 		Namespace: "kube-system", Name: "kube-controller-manager", Lease: 15 * time.Second, RenewDeadline: 10 * time.Second, Period: 2 * time.Second,
 	}
 	config.Autoscaling.SyncPeriod = 300 * time.Millisecond
+	config.Autoscaling.CPUInitializationPeriod = 0 // the pods of the suite are all young
 	return config
 }
 
