@@ -236,15 +236,16 @@ var _ = Describe("Streams", Ordered, func() {
 	})
 
 	It("tell what pods and nodes use", func(ctx SpecContext) {
-		get := func(path string, into any) {
+		get := func(path, selector string, into any) {
 			GinkgoHelper()
-			raw, err := admin.CoreV1().RESTClient().Get().AbsPath("/apis/metrics.k8s.io/v1beta1/"+path).SetHeader("Accept", "application/json").DoRaw(ctx)
+			raw, err := admin.CoreV1().RESTClient().Get().AbsPath("/apis/metrics.k8s.io/v1beta1/"+path).
+				Param("labelSelector", selector).SetHeader("Accept", "application/json").DoRaw(ctx)
 			Expect(err).NotTo(HaveOccurred())
 			Expect(json.Unmarshal(raw, into)).To(Succeed())
 		}
 		type usage struct{ CPU, Memory string }
 		var nodes struct{ Items []struct{ Usage usage } }
-		get("nodes", &nodes)
+		get("nodes", "", &nodes)
 		Expect(nodes.Items).To(HaveLen(1), "n1 has no agent")
 		Expect(nodes.Items[0].Usage).To(Equal(usage{"1500m", "1Gi"}))
 		var pods struct {
@@ -255,10 +256,10 @@ var _ = Describe("Streams", Ordered, func() {
 				}
 			}
 		}
-		get("namespaces/"+namespace+"/pods?labelSelector=app%3Dweb", &pods)
+		get("namespaces/"+namespace+"/pods", "app=web", &pods)
 		Expect(pods.Items).To(HaveLen(1))
 		Expect(pods.Items[0].Containers[0].Usage).To(Equal(usage{"250m", "64Mi"}))
-		get("namespaces/"+namespace+"/pods?labelSelector=app%3Dother", &pods)
+		get("namespaces/"+namespace+"/pods", "app=other", &pods)
 		Expect(pods.Items).To(BeEmpty())
 	})
 })
