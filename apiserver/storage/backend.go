@@ -11,6 +11,7 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/client/v3/kubernetes"
+	"google.golang.org/grpc/metadata"
 	"k8s.io/apimachinery/pkg/runtime"
 	genericstorage "k8s.io/apiserver/pkg/storage"
 	"k8s.io/apiserver/pkg/storage/etcd3"
@@ -80,12 +81,47 @@ func (b *Backend) raw(config *storagebackend.ConfigForResource, prefix string, n
 	if transformer == nil {
 		transformer = identity.NewEncryptCheckTransformer()
 	}
-	store, err := etcd3.New(b.client, b.compactor, config.Codec, newFunc, newListFunc, config.Prefix, prefix, config.GroupResource,
+	store, err := etcd3.New(b.watchingAlone(config.GroupResource.String()), b.compactor, config.Codec, newFunc, newListFunc, config.Prefix, prefix, config.GroupResource,
 		transformer, config.LeaseManagerConfig, etcd3.NewDefaultDecoder(config.Codec, versioner), versioner)
 	if err != nil {
 		return nil, nil, fmt.Errorf("opening the storage of %s: %w", config.GroupResource, err)
 	}
 	return store, store.Close, nil
+}
+
+// watchingAlone is the shared client with a watch stream of its own. etcd reports progress to a stream only when the
+// revisions that all watches on it wait for have come to pass; on a stream shared by all resources, a watch that has just
+// begun holds up the reports to all others until the next write, and with them every list and watch that waits for its
+// cache to be as new as etcd.
+func (b *Backend) watchingAlone(name string) *kubernetes.Client {
+	shared := b.client.Client
+	own := clientv3.NewCtxClient(shared.Ctx())
+	own.Cluster, own.KV, own.Lease = shared.Cluster, shared.KV, shared.Lease
+	own.Auth, own.Maintenance = shared.Auth, shared.Maintenance
+	own.Watcher = ownStream{shared.Watcher, name}
+	client := &kubernetes.Client{Client: own}
+	client.Kubernetes = client
+	return client
+}
+
+// ownStream tells its watches apart from others by metadata, which is what the client chooses streams by.
+type ownStream struct {
+	clientv3.Watcher
+	name string
+}
+
+// Watch implements clientv3.Watcher.
+func (s ownStream) Watch(ctx context.Context, key string, opts ...clientv3.OpOption) clientv3.WatchChan {
+	return s.Watcher.Watch(s.mark(ctx), key, opts...)
+}
+
+// RequestProgress implements clientv3.Watcher.
+func (s ownStream) RequestProgress(ctx context.Context) error {
+	return s.Watcher.RequestProgress(s.mark(ctx))
+}
+
+func (s ownStream) mark(ctx context.Context) context.Context {
+	return metadata.AppendToOutgoingContext(ctx, "coxswain-resource", s.name)
 }
 
 // withEndpoint names the one endpoint of a client that may have none.
