@@ -15,6 +15,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"coxswain.dev/coxswain/cmd/cli"
+	"coxswain.dev/coxswain/internal/trim"
 )
 
 // New makes the command.
@@ -67,6 +68,9 @@ func run(ctx context.Context, s *settings, streams cli.Streams) (retErr error) {
 	}
 	c := newCluster(s, progress)
 	ready := func() {
+		if err := trim.AfterStart(); err != nil {
+			logger.V(2).Info("Some memory was not given back", "reason", err.Error())
+		}
 		progress.Done("cluster ready", time.Since(began))
 		if background {
 			fmt.Fprintln(streams.Out, readyLine)
