@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 
@@ -73,7 +74,57 @@ func listenOn(address string) (net.Listener, error) {
 	case err != nil:
 		return nil, fmt.Errorf("listening on %s: %w", address, err)
 	}
-	return l, nil
+	return &tracked{Listener: l, open: map[net.Conn]struct{}{}}, nil
+}
+
+// tracked knows the connections that came in. A server that stops closes those that its clients keep, which HTTP/2 would
+// wait a second for.
+type tracked struct {
+	net.Listener
+
+	mu   sync.Mutex
+	open map[net.Conn]struct{} // guarded by mu
+}
+
+func (t *tracked) Accept() (net.Conn, error) {
+	c, err := t.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	conn := &trackedConn{Conn: c, listener: t}
+	t.open[conn] = struct{}{}
+	return conn, nil
+}
+
+func (t *tracked) hangUp() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for c := range t.open {
+		_ = c.(*trackedConn).Conn.Close()
+	}
+}
+
+type trackedConn struct {
+	net.Conn
+	listener *tracked
+}
+
+func (c *trackedConn) Close() error {
+	c.listener.mu.Lock()
+	delete(c.listener.open, c)
+	c.listener.mu.Unlock()
+	return c.Conn.Close()
+}
+
+// hangUp closes all connections.
+func (l *listeners) hangUp() {
+	for _, s := range append([]net.Listener{l.insecure}, l.secure...) {
+		if t, ok := s.(*tracked); ok {
+			t.hangUp()
+		}
+	}
 }
 
 // close closes what is still open; the sockets of a server that ran are closed already.
@@ -91,7 +142,7 @@ func (l *listeners) serveFurther(ctx context.Context, handler http.Handler, secu
 	for _, further := range l.secure[1:] {
 		info := *secure
 		info.Listener = further
-		if _, _, err := info.Serve(handler, stopGrace, ctx.Done()); err != nil {
+		if _, _, err := info.Serve(handler, shutdownTimeout, ctx.Done()); err != nil {
 			return fmt.Errorf("serving on %s: %w", further.Addr(), err)
 		}
 	}
@@ -99,7 +150,7 @@ func (l *listeners) serveFurther(ctx context.Context, handler http.Handler, secu
 		klog.Warningf("PLAIN HTTP on %s: everyone who can reach this address is a cluster administrator. "+
 			"Nothing there is authenticated, authorized or encrypted.", l.insecure.Addr())
 		server := &http.Server{Handler: asAdministrator(handler), ReadHeaderTimeout: 32 * time.Second}
-		if _, _, err := genericapiserver.RunServer(server, l.insecure, stopGrace, ctx.Done()); err != nil {
+		if _, _, err := genericapiserver.RunServer(server, l.insecure, shutdownTimeout, ctx.Done()); err != nil {
 			return fmt.Errorf("serving plain HTTP on %s: %w", l.insecure.Addr(), err)
 		}
 	}

@@ -17,7 +17,9 @@ import (
 
 const (
 	// stopGrace is how long requests in flight may still take once the server was told to stop.
-	stopGrace = time.Second
+	stopGrace = 300 * time.Millisecond
+	// shutdownTimeout is how long the library may wait after that.
+	shutdownTimeout = time.Second
 	// readyPoll is how often the server looks whether all that it started is up.
 	readyPoll = 5 * time.Millisecond
 )
@@ -67,7 +69,7 @@ func (s *Server) serve(ctx context.Context, c *chain, listeners *listeners, stor
 	if err != nil {
 		return fmt.Errorf("preparing the API server: %w", err)
 	}
-	c.aggregator.GenericAPIServer.ShutdownTimeout = stopGrace
+	c.aggregator.GenericAPIServer.ShutdownTimeout = shutdownTimeout
 	stopped := make(chan error, 1)
 	go func() { stopped <- prepared.Run(serving) }()
 	if err := listeners.serveFurther(serving, handler, c.secure); err != nil {
@@ -86,7 +88,7 @@ func (s *Server) serve(ctx context.Context, c *chain, listeners *listeners, stor
 	}
 	stop()
 	// Watches never end by themselves, and anything slow is not worth waiting for.
-	abort := time.AfterFunc(s.config.Serving.ShutdownDelay+stopGrace/2, c.abort)
+	abort := time.AfterFunc(s.config.Serving.ShutdownDelay+stopGrace, func() { c.abort(); listeners.hangUp() })
 	defer abort.Stop()
 	c.endWatches()
 	return errors.Join(failure, <-stopped)

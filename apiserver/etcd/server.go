@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/embed"
@@ -61,7 +62,10 @@ func embedded(config Config) *embed.Config {
 		c.AdvertiseClientUrls = c.ListenClientUrls
 	}
 	c.EnableGRPCGateway = false
-	c.TickMs, c.ElectionMs = 20, 100
+	// Short ticks make the election at the start short, and wake an idle machine up; etcd asks for five an election.
+	c.TickMs, c.ElectionMs = 40, 200
+	// The log is on the disk before a write is answered; the database may follow later.
+	c.BackendBatchInterval = 500 * time.Millisecond
 	c.SnapshotCount, c.SnapshotCatchUpEntries = 5000, 500
 	c.UnsafeNoFsync = config.UnsafeNoFsync
 	c.MaxRequestBytes = maxRequestBytes

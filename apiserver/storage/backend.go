@@ -39,6 +39,7 @@ type Config struct {
 type Backend struct {
 	config    Config
 	client    *kubernetes.Client
+	clock     clock.WithTicker // of the watch caches
 	compactor interface {
 		etcd3.Compactor
 		Stop()
@@ -56,6 +57,7 @@ func Open(ctx context.Context, config Config) *Backend {
 	return &Backend{
 		config:    config,
 		client:    client,
+		clock:     newTogether(config.Clock),
 		compactor: etcd3.NewCompactor(config.Client, config.CompactionInterval, config.Clock, nil),
 	}
 }

@@ -88,6 +88,7 @@ func (g *Getter) cached(config *storagebackend.ConfigForResource, prefix string,
 		IndexerFuncs:        triggers,
 		Indexers:            indexers,
 		Codec:               config.Codec,
+		Clock:               g.Backend.clock,
 	})
 	if err != nil {
 		closeStore()
