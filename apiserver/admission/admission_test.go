@@ -297,7 +297,7 @@ func TestCertificates(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		expect(t, name, p.(admission.ValidationInterface).Validate(context.Background(), c.request, nil), c.err) //nolint:forcetypeassert // they validate
+		expect(t, name, p.(admission.ValidationInterface).Validate(context.Background(), c.request, nil), c.err) // they validate
 	}
 }
 
@@ -348,7 +348,7 @@ func TestNodeRestriction(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plugin := p.(admission.MutationInterface) //nolint:forcetypeassert // it does
+	plugin := p.(admission.MutationInterface) // it does
 	n1 := &user.DefaultInfo{Name: "system:node:n1", Groups: []string{"system:nodes"}}
 	n2 := &user.DefaultInfo{Name: "system:node:n2", Groups: []string{"system:nodes"}}
 	odd := &user.DefaultInfo{Name: "system:node:", Groups: []string{"system:nodes"}}

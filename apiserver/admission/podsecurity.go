@@ -5,6 +5,7 @@ package admission
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -96,22 +97,24 @@ func applyVerdict(ctx context.Context, a admission.Attributes, verdict *admissio
 	if verdict.Allowed {
 		return nil
 	}
-	refusal := admission.NewForbidden(a, fmt.Errorf("not permitted")).(*apierrors.StatusError) //nolint:errorlint // its type by contract
-	if verdict.Result != nil {
-		if verdict.Result.Message != "" {
-			refusal = admission.NewForbidden(a, fmt.Errorf("%s", verdict.Result.Message)).(*apierrors.StatusError) //nolint:errorlint // same
+	reason := "not permitted"
+	if verdict.Result != nil && verdict.Result.Message != "" {
+		reason = verdict.Result.Message
+	}
+	err := admission.NewForbidden(a, errors.New(reason))
+	var refusal *apierrors.StatusError
+	if r := verdict.Result; r != nil && errors.As(err, &refusal) {
+		if r.Reason != "" {
+			refusal.ErrStatus.Reason = r.Reason
 		}
-		if verdict.Result.Reason != "" {
-			refusal.ErrStatus.Reason = verdict.Result.Reason
+		if r.Code != 0 {
+			refusal.ErrStatus.Code = r.Code
 		}
-		if verdict.Result.Code != 0 {
-			refusal.ErrStatus.Code = verdict.Result.Code
-		}
-		if verdict.Result.Details != nil {
-			refusal.ErrStatus.Details = verdict.Result.Details
+		if r.Details != nil {
+			refusal.ErrStatus.Details = r.Details
 		}
 	}
-	return refusal
+	return err
 }
 
 // securityAttributes shows a request to the library.

@@ -22,11 +22,16 @@ type memory struct {
 
 	mu       sync.Mutex
 	revision int64
-	keys     map[string]mvccpb.KeyValue
+	keys     map[string]record
 	fails    error // when set, every request fails with it
 }
 
-func newMemory() *memory { return &memory{keys: map[string]mvccpb.KeyValue{}} }
+type record struct {
+	value            []byte
+	created, changed int64
+}
+
+func newMemory() *memory { return &memory{keys: map[string]record{}} }
 
 func (m *memory) Get(_ context.Context, key string, options ...clientv3.OpOption) (*clientv3.GetResponse, error) {
 	m.mu.Lock()
@@ -36,12 +41,13 @@ func (m *memory) Get(_ context.Context, key string, options ...clientv3.OpOption
 	}
 	op := clientv3.OpGet(key, options...)
 	response := &clientv3.GetResponse{}
-	for k, kv := range m.keys {
+	for k, r := range m.keys {
 		if k == key || (len(op.RangeBytes()) > 0 && k >= key && bytes.Compare([]byte(k), op.RangeBytes()) < 0) {
 			response.Count++
 			if !op.IsCountOnly() {
-				copied := kv
-				response.Kvs = append(response.Kvs, &copied)
+				response.Kvs = append(response.Kvs, &mvccpb.KeyValue{
+					Key: []byte(k), Value: r.value, CreateRevision: r.created, ModRevision: r.changed,
+				})
 			}
 		}
 	}
@@ -69,14 +75,14 @@ func (t *transactionOf) Commit() (*clientv3.TxnResponse, error) {
 		return nil, m.fails
 	}
 	for _, c := range t.cmps {
-		kv := m.keys[string(c.KeyBytes())]
+		r := m.keys[string(c.KeyBytes())]
 		switch u := c.GetCompare().TargetUnion.(type) {
 		case *etcdserverpb.Compare_CreateRevision:
-			if kv.CreateRevision != u.CreateRevision {
+			if r.created != u.CreateRevision {
 				return &clientv3.TxnResponse{}, nil
 			}
 		case *etcdserverpb.Compare_ModRevision:
-			if kv.ModRevision != u.ModRevision {
+			if r.changed != u.ModRevision {
 				return &clientv3.TxnResponse{}, nil
 			}
 		default:
@@ -90,12 +96,12 @@ func (t *transactionOf) Commit() (*clientv3.TxnResponse, error) {
 			delete(m.keys, key)
 			continue
 		}
-		kv := m.keys[key]
-		if kv.CreateRevision == 0 {
-			kv.CreateRevision = m.revision
+		r := m.keys[key]
+		if r.created == 0 {
+			r.created = m.revision
 		}
-		kv.Key, kv.Value, kv.ModRevision = []byte(key), op.ValueBytes(), m.revision
-		m.keys[key] = kv
+		r.value, r.changed = op.ValueBytes(), m.revision
+		m.keys[key] = r
 	}
 	return &clientv3.TxnResponse{Succeeded: true}, nil
 }

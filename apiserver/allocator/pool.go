@@ -216,7 +216,7 @@ func (p *pool) pick(from, to uint64) (string, bool) {
 	if from >= to {
 		return "", false
 	}
-	start := rand.Uint64N(n) //nolint:gosec // no secret: it only spreads the load
+	start := rand.Uint64N(n) // no secret: it only spreads the load
 	for i := range n {
 		if name := p.space.at(from + (start+i)%n); !p.taken[name] {
 			return name, true

@@ -5,6 +5,7 @@ package allocator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -120,7 +121,7 @@ func (a *Allocator) allocateAddresses(ctx context.Context, s, old *corev1.Servic
 
 // worded is an error of a pool as Kubernetes says it.
 func worded(err error, what string) error {
-	if err == errTaken { //nolint:errorlint // pools return it as it is
+	if errors.Is(err, errTaken) {
 		return fmt.Errorf("provided %s is already allocated", what)
 	}
 	return err

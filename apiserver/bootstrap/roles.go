@@ -63,7 +63,7 @@ func withAggregates(all []rbacv1.ClusterRole) []rbacv1.ClusterRole {
 // rbac is the state of the four resources as read at once, and how to write them. The library that compares roles asks
 // for one object after the other; it is answered from here.
 type rbac struct {
-	ctx    context.Context //nolint:containedctx // the library's interfaces have none
+	ctx    context.Context // the library's interfaces have none
 	stores stores
 
 	roles    map[types.NamespacedName]reconciliation.RuleOwner

@@ -113,7 +113,7 @@ func apply[T object](ctx context.Context, s stores, r schema.GroupResource, name
 			change(next)
 			err = s.create(ctx, r, next)
 		} else {
-			next = current.DeepCopyObject().(T) //nolint:errcheck,forcetypeassert // a copy has the type of the original
+			next = current.DeepCopyObject().(T) // a copy has the type of the original
 			if !change(next) {
 				return nil
 			}

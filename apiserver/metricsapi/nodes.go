@@ -101,8 +101,8 @@ func (n *nodeMetrics) measure(ctx context.Context, nodes []corev1.Node, alive ma
 // list is a usage as the API shows it.
 func (u usage) list() corev1.ResourceList {
 	return corev1.ResourceList{
-		corev1.ResourceCPU:    *resource.NewScaledQuantity(int64(u.nanoCores), resource.Nano), //nolint:gosec // no machine has that many
-		corev1.ResourceMemory: *resource.NewQuantity(int64(u.memory), resource.BinarySI),      //nolint:gosec // same
+		corev1.ResourceCPU:    *resource.NewScaledQuantity(int64(u.nanoCores), resource.Nano), // no machine has that many
+		corev1.ResourceMemory: *resource.NewQuantity(int64(u.memory), resource.BinarySI),
 	}
 }
 

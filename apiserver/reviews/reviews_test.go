@@ -78,7 +78,7 @@ func create(t *testing.T, d Deps, resource string, as user.Info, namespace strin
 			if as != nil {
 				ctx = genericapirequest.WithUser(ctx, as)
 			}
-			return e.Storage.(rest.Creater).Create(ctx, obj, nil, &metav1.CreateOptions{}) //nolint:forcetypeassert // that is all they do
+			return e.Storage.(rest.Creater).Create(ctx, obj, nil, &metav1.CreateOptions{}) // that is all they do
 		}
 	}
 	t.Fatalf("no resource %s", resource)

@@ -71,11 +71,11 @@ func (u updateOnly) Update(ctx context.Context, name string, objInfo rest.Update
 type ephemeralContainers struct{ rest.RESTUpdateStrategy }
 
 func (ephemeralContainers) PrepareForUpdate(_ context.Context, obj, old runtime.Object) {
-	core.PrepareEphemeralContainers(obj.(*corev1.Pod), old.(*corev1.Pod)) //nolint:forcetypeassert // the store of pods
+	core.PrepareEphemeralContainers(obj.(*corev1.Pod), old.(*corev1.Pod))
 }
 
 func (ephemeralContainers) ValidateUpdate(_ context.Context, obj, old runtime.Object) field.ErrorList {
-	return core.ValidateEphemeralContainers(obj.(*corev1.Pod), old.(*corev1.Pod)) //nolint:forcetypeassert // the store of pods
+	return core.ValidateEphemeralContainers(obj.(*corev1.Pod), old.(*corev1.Pod))
 }
 
 func (ephemeralContainers) WarningsOnUpdate(context.Context, runtime.Object, runtime.Object) []string {
@@ -86,11 +86,11 @@ func (ephemeralContainers) WarningsOnUpdate(context.Context, runtime.Object, run
 type resize struct{ rest.RESTUpdateStrategy }
 
 func (resize) PrepareForUpdate(_ context.Context, obj, old runtime.Object) {
-	core.PrepareResize(obj.(*corev1.Pod), old.(*corev1.Pod)) //nolint:forcetypeassert // the store of pods
+	core.PrepareResize(obj.(*corev1.Pod), old.(*corev1.Pod))
 }
 
 func (resize) ValidateUpdate(_ context.Context, obj, old runtime.Object) field.ErrorList {
-	return core.ValidateResize(obj.(*corev1.Pod), old.(*corev1.Pod)) //nolint:forcetypeassert // the store of pods
+	return core.ValidateResize(obj.(*corev1.Pod), old.(*corev1.Pod))
 }
 
 func (resize) WarningsOnUpdate(context.Context, runtime.Object, runtime.Object) []string { return nil }
@@ -99,7 +99,7 @@ func (resize) WarningsOnUpdate(context.Context, runtime.Object, runtime.Object) 
 type finalize struct{ rest.RESTUpdateStrategy }
 
 func (finalize) PrepareForUpdate(_ context.Context, obj, old runtime.Object) {
-	updated, before := obj.(*corev1.Namespace), old.(*corev1.Namespace) //nolint:forcetypeassert // the store of namespaces
+	updated, before := obj.(*corev1.Namespace), old.(*corev1.Namespace)
 	finalizers := updated.Spec.Finalizers
 	resourceVersion := updated.ResourceVersion
 	before.DeepCopyInto(updated)
@@ -107,7 +107,7 @@ func (finalize) PrepareForUpdate(_ context.Context, obj, old runtime.Object) {
 }
 
 func (finalize) ValidateUpdate(_ context.Context, obj, old runtime.Object) field.ErrorList {
-	return core.ValidateNamespaceFinalize(obj.(*corev1.Namespace), old.(*corev1.Namespace)) //nolint:forcetypeassert // the store of namespaces
+	return core.ValidateNamespaceFinalize(obj.(*corev1.Namespace), old.(*corev1.Namespace))
 }
 
 func (finalize) WarningsOnUpdate(context.Context, runtime.Object, runtime.Object) []string {
@@ -121,13 +121,13 @@ type approval struct {
 }
 
 func (a approval) PrepareForUpdate(_ context.Context, obj, old runtime.Object) {
-	certificates.PrepareApproval(obj.(*certificatesv1.CertificateSigningRequest), //nolint:forcetypeassert // the store of requests
-		old.(*certificatesv1.CertificateSigningRequest), a.clock.Now()) //nolint:forcetypeassert // same
+	certificates.PrepareApproval(obj.(*certificatesv1.CertificateSigningRequest),
+		old.(*certificatesv1.CertificateSigningRequest), a.clock.Now())
 }
 
 func (a approval) ValidateUpdate(_ context.Context, obj, old runtime.Object) field.ErrorList {
-	return certificates.ValidateApproval(obj.(*certificatesv1.CertificateSigningRequest), //nolint:forcetypeassert // the store of requests
-		old.(*certificatesv1.CertificateSigningRequest)) //nolint:forcetypeassert // same
+	return certificates.ValidateApproval(obj.(*certificatesv1.CertificateSigningRequest),
+		old.(*certificatesv1.CertificateSigningRequest))
 }
 
 func (a approval) WarningsOnUpdate(context.Context, runtime.Object, runtime.Object) []string {

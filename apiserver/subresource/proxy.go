@@ -38,7 +38,7 @@ var proxyMethods = []string{
 func newProxyTransport() http.RoundTripper {
 	return &http.Transport{
 		DialContext:         (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-		TLSClientConfig:     &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // as said above
+		TLSClientConfig:     &tls.Config{InsecureSkipVerify: true}, // as said above
 		TLSHandshakeTimeout: 10 * time.Second,
 		IdleConnTimeout:     30 * time.Second,
 		MaxIdleConnsPerHost: 2,
@@ -236,7 +236,7 @@ func (p *serviceProxy) Connect(ctx context.Context, id string, opts runtime.Obje
 func servicePortName(service *corev1.Service, port string) (string, error) {
 	number, err := strconv.ParseInt(port, 10, 32)
 	if err != nil {
-		return port, nil //nolint:nilerr // not a number: a name
+		return port, nil // not a number: a name
 	}
 	for _, p := range service.Spec.Ports {
 		if int64(p.Port) == number {
@@ -274,7 +274,7 @@ func (p *serviceProxy) endpoints(ctx context.Context, service string) ([]*discov
 func proxyable(host string) error {
 	ip, err := netip.ParseAddr(host)
 	if err != nil {
-		return nil //nolint:nilerr // a name, which the node's owner chose
+		return nil // a name, which the node's owner chose
 	}
 	if ip.IsLoopback() || ip.IsLinkLocalUnicast() || ip.IsLinkLocalMulticast() || ip.IsInterfaceLocalMulticast() || ip.IsUnspecified() {
 		return apierrors.NewBadRequest("address not allowed")

@@ -120,7 +120,7 @@ var _ = Describe("Streams", Ordered, func() {
 		Expect(err).NotTo(HaveOccurred())
 		certificate, err := tls.LoadX509KeyPair(pair.CertFile(), pair.KeyFile())
 		Expect(err).NotTo(HaveOccurred())
-		web.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}, ClientAuth: tls.RequestClientCert} //nolint:gosec // a test
+		web.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}, ClientAuth: tls.RequestClientCert} // a test
 		web.StartTLS()
 		DeferCleanup(web.Close)
 		node, err := admin.CoreV1().Nodes().Create(ctx, &corev1.Node{
@@ -128,7 +128,7 @@ var _ = Describe("Streams", Ordered, func() {
 		}, metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())
 		node.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: "127.0.0.1"}}
-		node.Status.DaemonEndpoints.KubeletEndpoint.Port = int32(web.Listener.Addr().(*net.TCPAddr).Port) //nolint:gosec // a port
+		node.Status.DaemonEndpoints.KubeletEndpoint.Port = int32(web.Listener.Addr().(*net.TCPAddr).Port) // a port
 		_, err = admin.CoreV1().Nodes().UpdateStatus(ctx, node, metav1.UpdateOptions{})
 		Expect(err).NotTo(HaveOccurred())
 		fake.pod = newPod(ctx, namespace, "web", func(p *corev1.Pod) { p.Spec.NodeName = "agent" })
@@ -174,7 +174,7 @@ var _ = Describe("Streams", Ordered, func() {
 			Expect(err).NotTo(HaveOccurred())
 			err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errOut})
 			Expect(err).To(BeAssignableToTypeOf(exec.CodeExitError{}))
-			Expect(err.(exec.CodeExitError).Code).To(Equal(3)) //nolint:errorlint,forcetypeassert // checked above
+			Expect(err.(exec.CodeExitError).Code).To(Equal(3)) //nolint:errorlint // checked above
 		})
 		It("need the right to create, over "+protocol, func(ctx SpecContext) {
 			config := rest.CopyConfig(server.Config)

@@ -30,7 +30,7 @@ type Discovery struct {
 func NewDiscovery(config Config, keysURL, externalAddress string) (*Discovery, error) {
 	issuer, err := url.Parse(config.Issuers[0])
 	if err != nil || issuer.Scheme != "https" {
-		return nil, nil //nolint:nilerr // an issuer that is no URL is legal and simply not discoverable
+		return nil, nil // an issuer that is no URL is legal and simply not discoverable
 	}
 	keys, err := config.publicKeys()
 	if err != nil {
