@@ -77,7 +77,7 @@ func newLayout(settings Settings) *layout {
 }
 
 // layoutVersion goes up whenever sets or rules change for the same settings.
-const layoutVersion = 1
+const layoutVersion = 2
 
 // Backend keeps one table equal to the model. It is not safe for concurrent
 // use: the proxy's one loop drives it.
