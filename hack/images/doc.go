@@ -1,7 +1,7 @@
 // Copyright The Coxswain Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Images builds the sample images of this repository, without a registry and without container software.
+// Command images builds the sample images of this repository, without a registry and without container software.
 //
 //	go run ./hack/images [-out bin/images]
 //

@@ -1,7 +1,7 @@
 // Copyright The Coxswain Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Web is the program of the sample image: a small web server that shows what Kubernetes gave it, and, under other names,
+// Command web is the program of the sample image: a small web server that shows what Kubernetes gave it, and, under other names,
 // the few tools that tests need inside a container.
 //
 //	GET /                 a page with the message of a file (from a ConfigMap), the pod, the node and the version
