@@ -18,6 +18,7 @@ import (
 	"coxswain.dev/coxswain/controllers/deployment"
 	"coxswain.dev/coxswain/controllers/endpoints"
 	"coxswain.dev/coxswain/controllers/endpointslice"
+	"coxswain.dev/coxswain/controllers/endpointslicemirroring"
 	"coxswain.dev/coxswain/controllers/garbagecollector"
 	"coxswain.dev/coxswain/controllers/horizontalpodautoscaler"
 	"coxswain.dev/coxswain/controllers/namespace"
@@ -45,6 +46,7 @@ func list() []entry {
 		{deployment.Name, "deployment", addDeployment},
 		{endpointslice.Name, "endpointslice", addEndpointSlice},
 		{endpoints.Name, "endpoint", addEndpoints},
+		{endpointslicemirroring.Name, "endpointslicemirroring", addMirroring},
 		{serviceaccount.Name, "serviceaccount", addServiceAccount},
 		{rootca.Name, "root-ca-cert-publisher", addRootCA},
 		{garbagecollector.Name, "garbagecollector", addGarbageCollector},
@@ -214,4 +216,8 @@ func addAutoscaler(s *setup) error {
 		Recorder: s.recorder(horizontalpodautoscaler.EventName), Clock: s.clock(),
 		Settings: horizontalpodautoscaler.Settings(s.cfg.Autoscaling), Workers: s.cfg.Workers.Autoscalers,
 	}).SetupWithManager(s.mgr)
+}
+
+func addMirroring(s *setup) error {
+	return endpointslicemirroring.New(endpointslicemirroring.Config{Client: s.client(), Workers: s.cfg.Workers.ServiceEndpoints}).SetupWithManager(s.mgr)
 }

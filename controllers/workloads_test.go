@@ -242,4 +242,35 @@ var _ = Describe("Endpoints", func() {
 			g.Expect(slices.Items).To(BeEmpty())
 		}).Should(Succeed())
 	})
+
+	It("written by hand are mirrored to slices while their Service has no selector", func(ctx SpecContext) {
+		namespace := newNamespace(ctx)
+		meta := metav1.ObjectMeta{Namespace: namespace, Name: "db"}
+		service := &corev1.Service{ObjectMeta: meta, Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 5432}}}}
+		endpoints := &corev1.Endpoints{ObjectMeta: meta, Subsets: []corev1.EndpointSubset{{ //nolint:staticcheck // the old kind is tested
+			Addresses: []corev1.EndpointAddress{{IP: "192.0.2.7"}}, Ports: []corev1.EndpointPort{{Port: 5432}}}}}
+		Expect(admin.Create(ctx, service)).To(Succeed())
+		Expect(admin.Create(ctx, endpoints)).To(Succeed())
+		mirrored := func(addresses ...string) {
+			GinkgoHelper()
+			Eventually(ctx, func(g Gomega) {
+				var slices discoveryv1.EndpointSliceList
+				g.Expect(admin.List(ctx, &slices, client.InNamespace(namespace), client.MatchingLabels{discoveryv1.LabelServiceName: "db"})).To(Succeed())
+				var found []string
+				for _, slice := range slices.Items {
+					for _, endpoint := range slice.Endpoints {
+						found = append(found, endpoint.Addresses...)
+					}
+				}
+				g.Expect(found).To(ConsistOf(addresses))
+			}).Should(Succeed())
+		}
+		mirrored("192.0.2.7")
+		change(ctx, endpoints, func(e *corev1.Endpoints) { //nolint:staticcheck // as above
+			e.Subsets[0].Addresses = append(e.Subsets[0].Addresses, corev1.EndpointAddress{IP: "192.0.2.8"})
+		})
+		mirrored("192.0.2.7", "192.0.2.8")
+		Expect(admin.Delete(ctx, endpoints)).To(Succeed())
+		mirrored()
+	})
 })
