@@ -23,14 +23,14 @@ func AfterStart() error {
 	if err != nil {
 		return fmt.Errorf("finding this program: %w", err)
 	}
-	maps, err := os.Open("/proc/self/maps")
+	maps, err := os.Open("/proc/self/smaps")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = maps.Close() }() // only read from
 	regions, err := readOnly(maps, program)
 	if err != nil {
-		return fmt.Errorf("reading /proc/self/maps: %w", err)
+		return fmt.Errorf("reading /proc/self/smaps: %w", err)
 	}
 	var errs []error
 	for _, r := range regions {
@@ -47,26 +47,40 @@ type region struct {
 	length int
 }
 
-// readOnly finds the private mappings of program that cannot be written: the kernel can read them again from the file.
-func readOnly(maps io.Reader, program string) ([]region, error) {
-	var regions []region
-	lines := bufio.NewScanner(maps)
+// readOnly finds the mappings of program that the kernel can read again from the file: private, not writable, and with
+// no page that was ever written. The last matters: what the loader relocates is written first and protected afterwards,
+// so that it looks like part of the file but is not.
+func readOnly(smaps io.Reader, program string) ([]region, error) {
+	var (
+		regions []region
+		current *region // the mapping whose details are being read, when it may be given back
+	)
+	lines := bufio.NewScanner(smaps)
 	for lines.Scan() {
-		// start-end perms offset device inode path
 		fields := strings.Fields(lines.Text())
-		if len(fields) < 6 || fields[5] != program || (fields[1] != "r--p" && fields[1] != "r-xp") {
+		if len(fields) >= 5 && strings.Contains(fields[0], "-") { // start-end perms offset device inode path
+			current = nil
+			if len(fields) < 6 || fields[5] != program || (fields[1] != "r--p" && fields[1] != "r-xp") {
+				continue
+			}
+			from, to, _ := strings.Cut(fields[0], "-")
+			start, err := strconv.ParseUint(from, 16, 64)
+			if err != nil {
+				return nil, err
+			}
+			end, err := strconv.ParseUint(to, 16, 64)
+			if err != nil {
+				return nil, err
+			}
+			current = &region{uintptr(start), int(end - start)}
 			continue
 		}
-		from, to, _ := strings.Cut(fields[0], "-")
-		start, err := strconv.ParseUint(from, 16, 64)
-		if err != nil {
-			return nil, err
+		if current != nil && len(fields) == 3 && fields[0] == "Anonymous:" {
+			if fields[1] == "0" {
+				regions = append(regions, *current)
+			}
+			current = nil
 		}
-		end, err := strconv.ParseUint(to, 16, 64)
-		if err != nil {
-			return nil, err
-		}
-		regions = append(regions, region{uintptr(start), int(end - start)})
 	}
 	return regions, lines.Err()
 }
