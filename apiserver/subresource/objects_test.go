@@ -14,6 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 )
@@ -175,6 +176,52 @@ var _ = Describe("Pods", func() {
 		err := admin.CoreV1().RESTClient().Post().Namespace(namespace).Resource("pods").Name("two").SubResource("exec").
 			Param("container", "main").Param("command", "ls").Param("stdout", "true").Do(ctx).Error()
 		Expect(err).To(MatchError(ContainSubstring("pod two does not have a host assigned")))
+	})
+})
+
+var _ = Describe("Parts of an object", func() {
+	It("take ephemeral containers and nothing else", func(ctx SpecContext) {
+		namespace := newNamespace(ctx)
+		pod := newPod(ctx, namespace, "web", func(p *corev1.Pod) { p.Spec.NodeName = "n1" })
+		pod.Labels = map[string]string{"sneaked": "in"}
+		pod.Spec.EphemeralContainers = []corev1.EphemeralContainer{{
+			EphemeralContainerCommon: corev1.EphemeralContainerCommon{Name: "debug", Image: "tools"}, TargetContainerName: "main",
+		}}
+		pod, err := admin.CoreV1().Pods(namespace).UpdateEphemeralContainers(ctx, "web", pod, metav1.UpdateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(pod.Spec.EphemeralContainers).To(HaveLen(1))
+		Expect(pod.Labels).To(BeEmpty())
+		pod.Spec.EphemeralContainers = nil
+		_, err = admin.CoreV1().Pods(namespace).UpdateEphemeralContainers(ctx, "web", pod, metav1.UpdateOptions{})
+		Expect(apierrors.IsInvalid(err)).To(BeTrue())
+	})
+	It("take new resources", func(ctx SpecContext) {
+		namespace := newNamespace(ctx)
+		cpu := func(amount string) corev1.ResourceRequirements {
+			return corev1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(amount)}}
+		}
+		pod := newPod(ctx, namespace, "web", func(p *corev1.Pod) {
+			p.Spec.NodeName = "n1"
+			p.Spec.Containers[0].Resources = cpu("100m")
+		})
+		pod.Spec.Containers[0].Resources = cpu("200m")
+		_, err := admin.CoreV1().Pods(namespace).Update(ctx, pod, metav1.UpdateOptions{})
+		Expect(apierrors.IsInvalid(err)).To(BeTrue())
+		pod, err = admin.CoreV1().Pods(namespace).UpdateResize(ctx, "web", pod, metav1.UpdateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(pod.Spec.Containers[0].Resources.Requests.Cpu().String()).To(Equal("200m"))
+	})
+	It("let a namespace go when nothing holds it", func(ctx SpecContext) {
+		name := newNamespace(ctx)
+		Expect(admin.CoreV1().Namespaces().Delete(ctx, name, metav1.DeleteOptions{})).To(Succeed())
+		namespace, err := admin.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(namespace.Status.Phase).To(Equal(corev1.NamespaceTerminating))
+		namespace.Spec.Finalizers = nil
+		_, err = admin.CoreV1().Namespaces().Finalize(ctx, namespace, metav1.UpdateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		_, err = admin.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
+		Expect(apierrors.IsNotFound(err)).To(BeTrue())
 	})
 })
 
