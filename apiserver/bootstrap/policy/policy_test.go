@@ -4,6 +4,10 @@
 package policy
 
 import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -59,23 +63,76 @@ func TestRulesAreWellFormed(t *testing.T) {
 	}
 }
 
-// What the parts of a cluster do must be granted to them.
-func TestPartsMayDoTheirWork(t *testing.T) {
-	granted := func(user string) []rbacv1.PolicyRule {
-		rules := map[string][]rbacv1.PolicyRule{}
-		for _, r := range ClusterRoles() {
-			rules[r.Name] = r.Rules
+// granted are the rules that a user has in the whole cluster.
+func granted(user string) []rbacv1.PolicyRule {
+	rules := map[string][]rbacv1.PolicyRule{}
+	for _, r := range ClusterRoles() {
+		rules[r.Name] = r.Rules
+	}
+	var all []rbacv1.PolicyRule
+	for _, b := range ClusterRoleBindings() {
+		for _, s := range b.Subjects {
+			if s.Kind == rbacv1.UserKind && s.Name == user {
+				all = append(all, rules[b.RoleRef.Name]...)
+			}
 		}
-		var all []rbacv1.PolicyRule
-		for _, b := range ClusterRoleBindings() {
-			for _, s := range b.Subjects {
-				if s.Kind == rbacv1.UserKind && s.Name == user {
-					all = append(all, rules[b.RoleRef.Name]...)
+	}
+	return all
+}
+
+var marker = regexp.MustCompile(`\+kubebuilder:rbac:(.*)`)
+
+// What reconcilers say they need, in the markers above them, is what their identity has.
+func TestMarkersAreGranted(t *testing.T) {
+	for folder, user := range map[string]string{"controllers": ControllerManager, "scheduler": Scheduler, "proxy": Proxy} {
+		rules := granted(user)
+		err := filepath.WalkDir(filepath.Join("..", "..", "..", folder), func(path string, _ fs.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(path, ".go") {
+				return err
+			}
+			source, err := os.ReadFile(path)
+			for _, m := range marker.FindAllStringSubmatch(string(source), -1) {
+				checkMarker(t, user+" in "+path, m[1], rules)
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func checkMarker(t *testing.T, who, text string, rules []rbacv1.PolicyRule) {
+	t.Helper()
+	said := map[string][]string{}
+	for _, pair := range strings.Split(text, ",") {
+		key, values, _ := strings.Cut(pair, "=")
+		said[key] = strings.Split(strings.ReplaceAll(values, `"`, ""), ";")
+	}
+	name := ""
+	if names := said["resourceNames"]; len(names) > 0 {
+		name = names[0]
+	}
+	for _, group := range said["groups"] {
+		if group == core {
+			group = ""
+		}
+		for _, r := range said["resources"] {
+			resource, sub, _ := strings.Cut(r, "/")
+			for _, verb := range said["verbs"] {
+				ask := authorizer.AttributesRecord{
+					Verb: verb, APIGroup: group, Resource: resource, Subresource: sub, Name: name, ResourceRequest: true,
+				}
+				if !rbac.AnyAllows(ask, rules) {
+					t.Errorf("%s may not %s %s %s", who, verb, group, r)
 				}
 			}
 		}
-		return all
 	}
+}
+
+// What the parts of a cluster do must be granted to them.
+func TestPartsMayDoTheirWork(t *testing.T) {
 	for user, asks := range map[string][]string{
 		ControllerManager: {
 			"patch apps deployments/status", "create apps replicasets", "update apps replicasets/status", "create  pods", "patch  pods", "delete  pods",
