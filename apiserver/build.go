@@ -31,7 +31,6 @@ import (
 // chain is the three servers, made and not yet running.
 type chain struct {
 	aggregator *aggregatorapiserver.APIAggregator
-	secure     *genericapiserver.SecureServingInfo
 	requests   *lifetime
 	client     rest.Interface
 	parts      []part
@@ -121,7 +120,7 @@ func (s *Server) build(ctx context.Context, l *listeners, st *store) (_ *chain, 
 	aggregator.GenericAPIServer.RegisterDestroyFunc(b.kinds.destroy)
 	aggregator.GenericAPIServer.RegisterDestroyFunc(b.backend.Close)
 	return &chain{
-		aggregator: aggregator, secure: b.generic.SecureServing, requests: b.requests,
+		aggregator: aggregator, requests: b.requests,
 		client: b.client.Discovery().RESTClient(), parts: b.parts,
 		containers: []*restful.Container{
 			builtIn.Handler.GoRestfulContainer,

@@ -29,7 +29,7 @@ func secureServing(config ServingConfig, l *listeners, now time.Time) (*generica
 		return nil, fmt.Errorf("reading the serving certificate: %w", err)
 	}
 	return &genericapiserver.SecureServingInfo{
-		Listener: l.secure[0], Cert: cert, MinTLSVersion: config.MinTLSVersion, CipherSuites: config.CipherSuites,
+		Listener: l.all(), Cert: cert, MinTLSVersion: config.MinTLSVersion, CipherSuites: config.CipherSuites,
 	}, nil
 }
 

@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"strconv"
-	"sync"
 	"syscall"
 	"time"
 
@@ -77,47 +76,6 @@ func listenOn(address string) (net.Listener, error) {
 	return &tracked{Listener: l, open: map[net.Conn]struct{}{}}, nil
 }
 
-// tracked knows the connections that came in. A server that stops closes those that its clients keep, which HTTP/2 would
-// wait a second for.
-type tracked struct {
-	net.Listener
-
-	mu   sync.Mutex
-	open map[net.Conn]struct{} // guarded by mu
-}
-
-func (t *tracked) Accept() (net.Conn, error) {
-	c, err := t.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	conn := &trackedConn{Conn: c, listener: t}
-	t.open[conn] = struct{}{}
-	return conn, nil
-}
-
-func (t *tracked) hangUp() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for c := range t.open {
-		_ = c.(*trackedConn).Conn.Close()
-	}
-}
-
-type trackedConn struct {
-	net.Conn
-	listener *tracked
-}
-
-func (c *trackedConn) Close() error {
-	c.listener.mu.Lock()
-	delete(c.listener.open, c)
-	c.listener.mu.Unlock()
-	return c.Conn.Close()
-}
-
 // hangUp closes all connections.
 func (l *listeners) hangUp() {
 	for _, s := range append([]net.Listener{l.insecure}, l.secure...) {
@@ -137,22 +95,24 @@ func (l *listeners) close() {
 	}
 }
 
-// serveFurther serves what the library does not: HTTPS on addresses beyond the first, and plain HTTP.
-func (l *listeners) serveFurther(ctx context.Context, handler http.Handler, secure *genericapiserver.SecureServingInfo) error {
-	for _, further := range l.secure[1:] {
-		info := *secure
-		info.Listener = further
-		if _, _, err := info.Serve(handler, shutdownTimeout, ctx.Done()); err != nil {
-			return fmt.Errorf("serving on %s: %w", further.Addr(), err)
-		}
+// all is one listener over all addresses for HTTPS, so that one server and one set of certificates serve them.
+func (l *listeners) all() net.Listener {
+	if len(l.secure) == 1 {
+		return l.secure[0]
 	}
-	if l.insecure != nil {
-		klog.Warningf("PLAIN HTTP on %s: everyone who can reach this address is a cluster administrator. "+
-			"Nothing there is authenticated, authorized or encrypted.", l.insecure.Addr())
-		server := &http.Server{Handler: asAdministrator(handler), ReadHeaderTimeout: 32 * time.Second}
-		if _, _, err := genericapiserver.RunServer(server, l.insecure, shutdownTimeout, ctx.Done()); err != nil {
-			return fmt.Errorf("serving plain HTTP on %s: %w", l.insecure.Addr(), err)
-		}
+	return &joined{listeners: l.secure, accepted: make(chan accepted), closed: make(chan struct{})}
+}
+
+// serveInsecure serves plain HTTP when that was asked for.
+func (l *listeners) serveInsecure(ctx context.Context, handler http.Handler) error {
+	if l.insecure == nil {
+		return nil
+	}
+	klog.Warningf("PLAIN HTTP on %s: everyone who can reach this address is a cluster administrator. "+
+		"Nothing there is authenticated, authorized or encrypted.", l.insecure.Addr())
+	server := &http.Server{Handler: asAdministrator(handler), ReadHeaderTimeout: 32 * time.Second}
+	if _, _, err := genericapiserver.RunServer(server, l.insecure, shutdownTimeout, ctx.Done()); err != nil {
+		return fmt.Errorf("serving plain HTTP on %s: %w", l.insecure.Addr(), err)
 	}
 	return nil
 }

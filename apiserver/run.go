@@ -72,7 +72,7 @@ func (s *Server) serve(ctx context.Context, c *chain, listeners *listeners, stor
 	c.aggregator.GenericAPIServer.ShutdownTimeout = shutdownTimeout
 	stopped := make(chan error, 1)
 	go func() { stopped <- prepared.Run(serving) }()
-	if err := listeners.serveFurther(serving, handler, c.secure); err != nil {
+	if err := listeners.serveInsecure(serving, handler); err != nil {
 		stop()
 		return errors.Join(err, <-stopped)
 	}

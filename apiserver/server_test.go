@@ -84,7 +84,8 @@ var _ = Describe("The server", func() {
 	It("stops within two seconds, whoever is watching, and comes back with everything", func(ctx context.Context) {
 		dir := GinkgoT().TempDir()
 		config := configIn(dir, running.certs)
-		config.Serving.AlsoListen = []string{"127.0.0.1:0"}
+		further := freeAddress()
+		config.Serving.AlsoListen = []string{further}
 		server, stop := startServer(config)
 		remote := kubernetes.NewForConfigOrDie(overTLS(server, running.certs.Admin))
 		_, err := remote.CoreV1().ConfigMaps("default").Create(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "kept"}}, metav1.CreateOptions{})
@@ -94,6 +95,10 @@ var _ = Describe("The server", func() {
 			Expect(err).NotTo(HaveOccurred())
 			defer watcher.Stop()
 		}
+		other := overTLS(server, running.certs.Admin)
+		other.Host = "https://" + further
+		_, err = kubernetes.NewForConfigOrDie(other).CoreV1().ConfigMaps("default").List(ctx, metav1.ListOptions{})
+		Expect(err).NotTo(HaveOccurred(), "the second address answers too")
 		begin := time.Now()
 		stop()
 		Expect(time.Since(begin)).To(BeNumerically("<", 2*time.Second))
@@ -131,3 +136,11 @@ var _ = Describe("The server", func() {
 		}, "Nonsense"),
 	)
 })
+
+func freeAddress() string {
+	GinkgoHelper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	Expect(err).NotTo(HaveOccurred())
+	defer l.Close()
+	return l.Addr().String()
+}
