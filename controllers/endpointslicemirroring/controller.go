@@ -71,7 +71,7 @@ func fromSlice(_ context.Context, slice client.Object) []reconcile.Request {
 func (r *Reconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	endpoints, service := &corev1.Endpoints{}, &corev1.Service{} //nolint:staticcheck // see SetupWithManager
 	for _, obj := range []client.Object{endpoints, service} {
-		if err := r.client.Get(ctx, req.NamespacedName, obj, client.UnsafeDisableDeepCopy); client.IgnoreNotFound(err) != nil {
+		if err := r.client.Get(ctx, req.NamespacedName, obj); client.IgnoreNotFound(err) != nil {
 			return ctrl.Result{}, err
 		}
 	}

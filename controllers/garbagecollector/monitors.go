@@ -11,9 +11,12 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	certificatesv1 "k8s.io/api/certificates/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -66,6 +69,12 @@ func shared(kind schema.GroupVersionKind) client.Object {
 		return &appsv1.Deployment{}
 	case coordinationv1.SchemeGroupVersion.WithKind("Lease"):
 		return &coordinationv1.Lease{}
+	case autoscalingv2.SchemeGroupVersion.WithKind("HorizontalPodAutoscaler"):
+		return &autoscalingv2.HorizontalPodAutoscaler{}
+	case certificatesv1.SchemeGroupVersion.WithKind("CertificateSigningRequest"):
+		return &certificatesv1.CertificateSigningRequest{}
+	case rbacv1.SchemeGroupVersion.WithKind("ClusterRole"):
+		return &rbacv1.ClusterRole{}
 	}
 	return nil
 }

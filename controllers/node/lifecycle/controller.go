@@ -165,17 +165,12 @@ func (r *Reconciler) judge(ctx context.Context, node *corev1.Node, heard, now ti
 func (r *Reconciler) taint(ctx context.Context, node *corev1.Node, now time.Time) (time.Duration, error) {
 	noExecute, again := wantedNoExecute(node), time.Duration(0)
 	if noExecute != "" {
-		zones, err := r.zonesNow(ctx, now)
+		pass, wait, err := r.mayEvict(ctx, node, now)
 		if err != nil {
 			return 0, err
 		}
-		key := topology.GetZoneKey(node)
-		allowed := rate(zones, key, r.settings)
-		if allowed == 0 || !evicting(node) {
-			var pass bool
-			if pass, again = r.gate.pass(key, allowed, r.settings.MonitorPeriod); !pass {
-				noExecute = ""
-			}
+		if again = wait; !pass {
+			noExecute = ""
 		}
 	}
 	wanted := taints(node, noExecute, now)
@@ -189,6 +184,24 @@ func (r *Reconciler) taint(ctx context.Context, node *corev1.Node, now time.Time
 		return 0, fmt.Errorf("tainting node %s: %w", node.Name, err)
 	}
 	return again, nil
+}
+
+// mayEvict reports whether the pods of a node may be evicted now and after how long to ask again. A node once let through
+// stays so, unless all evictions are halted.
+func (r *Reconciler) mayEvict(ctx context.Context, node *corev1.Node, now time.Time) (bool, time.Duration, error) {
+	zones, err := r.zonesNow(ctx, now)
+	if err != nil {
+		return false, 0, err
+	}
+	if halted(zones, r.settings) {
+		return false, r.settings.MonitorPeriod, nil
+	}
+	if evicting(node) {
+		return true, 0, nil
+	}
+	key := topology.GetZoneKey(node)
+	pass, wait := r.gate.pass(key, rate(zones[key], r.settings), r.settings.MonitorPeriod)
+	return pass, wait, nil
 }
 
 // zonesNow counts the nodes of all zones, at most once a second: when thousands of nodes are gone each of them asks.

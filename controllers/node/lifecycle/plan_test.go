@@ -133,21 +133,25 @@ func TestHealthCountsHeartbeatsByOurClock(t *testing.T) {
 func TestRate(t *testing.T) {
 	settings := Settings{EvictionRate: 0.1, SecondaryEvictionRate: 0.01, UnhealthyZoneThreshold: 0.55, LargeClusterSize: 10}
 	tests := []struct {
-		name  string
-		zones map[string]zone
-		want  float32
+		name   string
+		zones  map[string]zone
+		want   float32
+		halted bool
 	}{
-		{"one of three gone", map[string]zone{"a": {2, 1}}, 0.1},
-		{"the only node gone", map[string]zone{"a": {0, 1}}, 0},
-		{"all nodes of all zones gone", map[string]zone{"a": {0, 5}, "b": {0, 5}}, 0},
-		{"all nodes of this zone gone, others fine", map[string]zone{"a": {0, 5}, "b": {5, 0}}, 0.1},
-		{"most of a small zone gone", map[string]zone{"a": {2, 6}, "b": {5, 0}}, 0},
-		{"most of a large zone gone", map[string]zone{"a": {4, 12}, "b": {5, 0}}, 0.01},
+		{"one of three gone", map[string]zone{"a": {2, 1}}, 0.1, false},
+		{"the only node gone", map[string]zone{"a": {0, 1}}, 0.1, true},
+		{"all nodes of all zones gone", map[string]zone{"a": {0, 5}, "b": {0, 5}}, 0.1, true},
+		{"all nodes of this zone gone, others fine", map[string]zone{"a": {0, 5}, "b": {5, 0}}, 0.1, false},
+		{"most of a small zone gone", map[string]zone{"a": {2, 6}, "b": {5, 0}}, 0, false},
+		{"most of a large zone gone", map[string]zone{"a": {4, 12}, "b": {5, 0}}, 0.01, false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if got := rate(test.zones, "a", settings); got != test.want {
+			if got := rate(test.zones["a"], settings); got != test.want {
 				t.Errorf("rate() = %v, want %v", got, test.want)
+			}
+			if got := halted(test.zones, settings); got != test.halted {
+				t.Errorf("halted() = %t, want %t", got, test.halted)
 			}
 		})
 	}

@@ -53,22 +53,26 @@ func countZones(nodes []corev1.Node) map[string]zone {
 	return zones
 }
 
-// rate is how many nodes a second may be evicted in a zone. When all zones are fully disrupted it is nothing anywhere.
-func rate(zones map[string]zone, key string, settings Settings) float32 {
-	all := true
-	for _, z := range zones {
-		all = all && z.state(settings.UnhealthyZoneThreshold) == fullyDisrupted
-	}
-	z := zones[key]
+// rate is how many nodes a second may be evicted in a zone.
+func rate(z zone, settings Settings) float32 {
 	switch {
-	case all:
-		return 0
 	case z.state(settings.UnhealthyZoneThreshold) != partlyDisrupted:
 		return settings.EvictionRate
 	case z.ready+z.notReady > settings.LargeClusterSize:
 		return settings.SecondaryEvictionRate
 	}
 	return 0
+}
+
+// halted reports whether all zones are fully disrupted. Then nothing is evicted, and what was about to be is spared: when
+// no node at all is heard of, the fault is more likely on this side.
+func halted(zones map[string]zone, settings Settings) bool {
+	for _, z := range zones {
+		if z.state(settings.UnhealthyZoneThreshold) != fullyDisrupted {
+			return false
+		}
+	}
+	return true
 }
 
 // gate lets nodes through to eviction at the rate of their zone. It is safe for concurrent use.
