@@ -36,6 +36,8 @@ type Keeper struct {
 	config Config
 	// used is when an image was last seen in use, or first seen at all.
 	used map[string]time.Time
+	// logs of running containers, by container ID.
+	logs map[string]string
 }
 
 // New returns a keeper that begins with Run.

@@ -24,9 +24,34 @@ func (k *Keeper) RotateLogs(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	paths, err := k.logPaths(ctx, states)
+	errs := []error{err}
+	for id, log := range paths {
+		if info, err := os.Stat(log); err == nil && info.Size() >= k.config.MaxBytes {
+			errs = append(errs, k.rotate(ctx, id, log))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// logPaths returns the logs of running containers by container ID. Listing does not tell where they are, so each
+// container is asked for once.
+func (k *Keeper) logPaths(ctx context.Context, states []runtime.State) (map[string]string, error) {
+	paths := map[string]string{}
 	var errs []error
 	for i := range states {
-		if !states[i].Running() {
+		known := true
+		for _, c := range states[i].Containers {
+			if c.Phase != runtime.Running {
+				continue
+			}
+			log, here := k.logs[c.ID]
+			known = known && here
+			if log != "" {
+				paths[c.ID] = log
+			}
+		}
+		if known {
 			continue
 		}
 		state, err := k.config.Runtime.Pod(ctx, states[i].UID)
@@ -35,15 +60,13 @@ func (k *Keeper) RotateLogs(ctx context.Context) error {
 			continue
 		}
 		for _, c := range state.Containers {
-			if c.Phase != runtime.Running || c.LogPath == "" {
-				continue
-			}
-			if info, err := os.Stat(c.LogPath); err == nil && info.Size() >= k.config.MaxBytes {
-				errs = append(errs, k.rotate(ctx, c.ID, c.LogPath))
+			if c.Phase == runtime.Running {
+				paths[c.ID] = c.LogPath
 			}
 		}
 	}
-	return errors.Join(errs...)
+	k.logs = paths
+	return paths, errors.Join(errs...)
 }
 
 // rotate keeps the newest files: 0.log, one rotated just now that readers may still follow, and older ones compressed.

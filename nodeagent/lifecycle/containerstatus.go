@@ -49,6 +49,9 @@ func containerStatus(seen *Seen, plan Plan, c *corev1.Container, kind Kind) core
 		status.AllocatedResources = c.Resources.Requests.DeepCopy()
 		status.Resources = c.Resources.DeepCopy()
 	}
+	if run.User != nil {
+		status.User = &corev1.ContainerUser{Linux: &corev1.LinuxContainerUser{UID: run.User.UID, GID: run.User.GID, SupplementalGroups: run.User.Groups}}
+	}
 	status.State = stateOf(seen, run)
 	if previous := seen.State.Previous(c.Name); previous != nil && previous.Phase == runtime.Exited {
 		status.LastTerminationState = stateOf(seen, previous)

@@ -168,6 +168,7 @@ func (fakeProbes) Forget(types.UID) {}
 
 // fakeAPI takes statuses and events.
 type fakeAPI struct {
+	mu      sync.Mutex
 	phases  []corev1.PodPhase
 	removed bool
 	reasons []string
@@ -179,6 +180,8 @@ func (f *fakeAPI) Set(_ *corev1.Pod, status corev1.PodStatus) {
 func (f *fakeAPI) Remove(*corev1.Pod) { f.removed = true }
 func (f *fakeAPI) Forget(types.UID)   {}
 func (f *fakeAPI) Event(_ *corev1.Pod, _ *corev1.Container, _, reason, _ string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.reasons = append(f.reasons, reason)
 }
 

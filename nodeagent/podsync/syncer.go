@@ -156,11 +156,12 @@ const maxSteps = 50
 func (s *Syncer) Sync(ctx context.Context, uid types.UID) podworker.Result {
 	s.mu.Lock()
 	t, known := s.pods[uid]
-	s.mu.Unlock()
 	if !known {
+		s.mu.Unlock()
 		return podworker.Result{Done: true}
 	}
 	logger := klog.FromContext(ctx).WithValues("pod", klog.KObj(t.pod), "uid", uid)
+	s.mu.Unlock()
 	ctx = klog.NewContext(ctx, logger)
 	for range maxSteps {
 		result, again := s.step(ctx, uid, t)

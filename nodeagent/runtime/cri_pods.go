@@ -168,6 +168,9 @@ func (r *CRI) describeContainer(ctx context.Context, container *Container) (know
 	}
 	container.ImageRef = s.GetImageRef()
 	container.LogPath = s.GetLogPath()
+	if user := s.GetUser().GetLinux(); user != nil {
+		container.User = &User{UID: user.Uid, GID: user.Gid, Groups: user.SupplementalGroups}
+	}
 	return true, nil
 }
 

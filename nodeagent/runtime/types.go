@@ -122,8 +122,16 @@ type Container struct {
 	// Image is what the pod asked for, ImageRef the digest that it became on this node.
 	Image, ImageRef string
 	LogPath         string
-	Labels          map[string]string
-	Annotations     map[string]string
+	// User is who its first process runs as; nil when the runtime does not tell.
+	User        *User
+	Labels      map[string]string
+	Annotations map[string]string
+}
+
+// User of a process.
+type User struct {
+	UID, GID int64
+	Groups   []int64
 }
 
 // Version of the runtime.
