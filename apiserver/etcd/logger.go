@@ -6,6 +6,7 @@ package etcd
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.uber.org/zap"
@@ -66,7 +67,7 @@ func (c core) Write(entry zapcore.Entry, fields []zapcore.Field) error {
 	switch {
 	case entry.Level >= zapcore.DPanicLevel: // returned as an error by who started etcd
 		klog.V(2).Info(text.String())
-	case entry.Level >= zapcore.ErrorLevel && entry.Message != versionUnknown:
+	case entry.Level >= zapcore.ErrorLevel && !slices.Contains(expected, entry.Message):
 		klog.Error(text.String())
 	default:
 		klog.V(verbosity(entry.Level)).Info(text.String())
@@ -76,8 +77,9 @@ func (c core) Write(entry zapcore.Entry, fields []zapcore.Field) error {
 
 func (core) Sync() error { return nil }
 
-// versionUnknown is what every new member says, before its first snapshot.
-const versionUnknown = "failed to update storage version"
+// expected are errors to etcd alone: what every new member says before its first snapshot, and every one at its end (a
+// listener that really fails ends the member, with an error that is returned).
+var expected = []string{"failed to update storage version", "setting up serving from embedded etcd failed."}
 
 func verbosity(level zapcore.Level) klog.Level {
 	switch {

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net"
+	"slices"
 
 	"github.com/spf13/pflag"
 	"go.etcd.io/etcd/pkg/v3/flags"
@@ -86,6 +88,9 @@ func (o *MemberOptions) Complete() (*embed.Config, error) {
 	if (c.DNSCluster != "" || len(c.DiscoveryCfg.Endpoints) > 0) && !o.changed("initial-cluster") {
 		c.InitialCluster = ""
 	}
+	if o.alone() {
+		c.TickMs, c.ElectionMs = tickAlone, electionAlone
+	}
 	if c.WarningUnaryRequestDuration == 0 {
 		c.WarningUnaryRequestDuration = embed.DefaultWarningUnaryRequestDuration
 	}
@@ -94,4 +99,19 @@ func (o *MemberOptions) Complete() (*embed.Config, error) {
 		return nil, fmt.Errorf("checking the flags of etcd: %w", err)
 	}
 	return c, nil
+}
+
+// alone reports that nobody else can ever join this member, so that it need not wait a second for others before it
+// elects itself.
+func (o *MemberOptions) alone() bool {
+	if o.changed("heartbeat-interval") || o.changed("election-timeout") || o.changed("initial-cluster") {
+		return false
+	}
+	for _, u := range append(slices.Clone(o.config.AdvertisePeerUrls), o.config.ListenPeerUrls...) {
+		ip := net.ParseIP(u.Hostname())
+		if u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			return false
+		}
+	}
+	return true
 }

@@ -62,8 +62,7 @@ func embedded(config Config) *embed.Config {
 		c.AdvertiseClientUrls = c.ListenClientUrls
 	}
 	c.EnableGRPCGateway = false
-	// Short ticks make the election at the start short, and wake an idle machine up; etcd asks for five an election.
-	c.TickMs, c.ElectionMs = 40, 200
+	c.TickMs, c.ElectionMs = tickAlone, electionAlone
 	// The log is on the disk before a write is answered; the database may follow later.
 	c.BackendBatchInterval = 500 * time.Millisecond
 	c.SnapshotCount, c.SnapshotCatchUpEntries = 5000, 500
@@ -71,6 +70,9 @@ func embedded(config Config) *embed.Config {
 	c.MaxRequestBytes = maxRequestBytes
 	return c
 }
+
+// Short ticks make the election at the start short, and wake an idle machine up; etcd asks for five an election.
+const tickAlone, electionAlone = 40, 200
 
 // maxRequestBytes is etcd's own default. The API server refuses bodies over 3 MB before they come here, and what is
 // between the two is answered by etcd itself, as with kube-apiserver.

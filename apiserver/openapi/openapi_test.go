@@ -21,7 +21,9 @@ import (
 
 type definitions []*apiextensionsv1.CustomResourceDefinition
 
-func (d definitions) List(labels.Selector) ([]*apiextensionsv1.CustomResourceDefinition, error) { return d, nil }
+func (d definitions) List(labels.Selector) ([]*apiextensionsv1.CustomResourceDefinition, error) {
+	return d, nil
+}
 
 func boat(generation int64) *apiextensionsv1.CustomResourceDefinition {
 	return &apiextensionsv1.CustomResourceDefinition{
