@@ -5,6 +5,8 @@ package nodeagent_test
 
 import (
 	"context"
+	"crypto/tls"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,6 +33,7 @@ import (
 // There are no controllers and no scheduler: pods are bound by hand.
 const (
 	nodeName = "suite-node"
+	nodeIP   = "127.0.0.1" // where the API server finds the node's own server
 	bridge   = "cxt-pods"
 	cgroup   = "/cxt-suite"
 	image    = "coxswain.dev/web:v1"
@@ -85,13 +88,20 @@ var _ = BeforeSuite(func(ctx context.Context) {
 })
 
 func config() nodeagent.Config {
+	GinkgoHelper()
+	pair, err := server.PKI.Node(nodeName, []string{nodeIP}, time.Now())
+	Expect(err).NotTo(HaveOccurred())
+	serving, err := tls.LoadX509KeyPair(pair.CertFile(), pair.KeyFile())
+	Expect(err).NotTo(HaveOccurred())
 	as := rest.CopyConfig(server.Config)
 	as.Impersonate = rest.ImpersonationConfig{UserName: "system:node:" + nodeName, Groups: []string{"system:nodes"}}
 	return nodeagent.Config{
-		Rest: as, NodeName: nodeName, NodeIPs: []string{"10.98.0.1"}, PodCIDRs: []string{"10.98.1.0/24"},
+		Rest: as, NodeName: nodeName, NodeIPs: []string{nodeIP}, PodCIDRs: []string{"10.98.1.0/24"},
 		RootDir: filepath.Join(dir, "node"), Bridge: bridge, CgroupRoot: cgroup,
 		Containerd: containerd.Config{State: filepath.Join(dir, "r"), ImageDir: filepath.Join(dir, "images")},
 		ClusterDNS: []string{"10.96.0.10"},
+		Addresses:  []string{net.JoinHostPort(nodeIP, "0")}, ClientCAFile: server.PKI.CA.CertFile(),
+		TLS: &tls.Config{MinVersion: tls.VersionTLS12, ClientAuth: tls.RequestClientCert, Certificates: []tls.Certificate{serving}},
 	}
 }
 
