@@ -16,6 +16,7 @@ import (
 	"coxswain.dev/coxswain/cmd/cli"
 	"coxswain.dev/coxswain/cmd/controllermanager"
 	"coxswain.dev/coxswain/cmd/down"
+	"coxswain.dev/coxswain/cmd/etcd"
 	"coxswain.dev/coxswain/cmd/images"
 	"coxswain.dev/coxswain/cmd/kubectl"
 	"coxswain.dev/coxswain/cmd/nodeagent"
@@ -83,7 +84,7 @@ func newRoot(streams cli.Streams, prefix []string) *cobra.Command {
 		}
 	}
 	add("cluster", up.New(streams), down.New(streams), images.New(streams), certs.New(streams))
-	add("parts", apiserver.New(streams), controllermanager.New(streams), scheduler.New(streams), nodeagent.New(streams), proxy.New(streams))
+	add("parts", etcd.New(streams), apiserver.New(streams), controllermanager.New(streams), scheduler.New(streams), nodeagent.New(streams), proxy.New(streams))
 	root.AddCommand(version.New(streams))
 	// kubectl's tree is big: it is made only when it is asked for, or for the list of commands.
 	if len(prefix) == 2 && prefix[1] == "kubectl" || prefix[0] == "kubectl" {

@@ -43,6 +43,9 @@ func New(cli.Streams) *cobra.Command {
 }
 
 func run(ctx context.Context, completed options.Completed) error {
+	if err := cli.AwaitAPIServer(ctx, completed.Config().Rest); err != nil {
+		return cli.Stopped(ctx, err)
+	}
 	manager, err := controllers.New(completed.Config())
 	if err != nil {
 		return err

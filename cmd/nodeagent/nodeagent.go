@@ -34,6 +34,9 @@ func New(cli.Streams) *cobra.Command {
 		if ignored := completed.Ignored(); len(ignored) > 0 {
 			ctrl.LoggerFrom(ctx).Info("Some settings have no effect here", "settings", ignored)
 		}
+		if err := cli.AwaitAPIServer(ctx, completed.Config().Rest); err != nil {
+			return cli.Stopped(ctx, err)
+		}
 		agent, err := nodeagent.New(completed.Config())
 		if err != nil {
 			return err

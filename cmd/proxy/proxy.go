@@ -33,6 +33,9 @@ func New(cli.Streams) *cobra.Command {
 		if completed.CleanUp() {
 			return proxy.Remove(completed.Config())
 		}
+		if err := cli.AwaitAPIServer(ctx, completed.Config().Rest); err != nil {
+			return cli.Stopped(ctx, err)
+		}
 		p, err := proxy.New(completed.Config())
 		if err != nil {
 			return err

@@ -45,6 +45,9 @@ func New(cli.Streams) *cobra.Command {
 }
 
 func run(ctx context.Context, completed options.Completed) error {
+	if err := cli.AwaitAPIServer(ctx, completed.Config().Rest); err != nil {
+		return cli.Stopped(ctx, err)
+	}
 	decide, err := scheduler.New(completed.Config())
 	if err != nil {
 		return err

@@ -1,0 +1,23 @@
+// Copyright The Coxswain Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package up
+
+import (
+	"context"
+
+	"k8s.io/apiserver/pkg/authentication/user"
+
+	"coxswain.dev/coxswain/internal/lifecycle"
+	"coxswain.dev/coxswain/nodeagent/simulated"
+)
+
+// newSimulated configures the nodes that need neither root rights nor containers. One identity speaks for all of them,
+// so it cannot be that of a node.
+func (c *cluster) newSimulated(context.Context) (lifecycle.Component, error) {
+	return simulated.New(simulated.Config{
+		Rest:     c.as("system:coxswain-simulated-nodes", user.SystemPrivilegedGroup),
+		NewCache: c.cache.NewCache,
+		Nodes:    c.simulatedNodes,
+	})
+}
