@@ -21,8 +21,13 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// parallel is how many pods are written at a time.
-const parallel = 8
+const (
+	// parallel is how many pods are written at a time.
+	parallel = 8
+	// calm is how long a status waits that nobody waits for: the next one, such as Running, often makes it needless, and
+	// what the API server saves goes to the pod that is starting.
+	calm = 150 * time.Millisecond
+)
 
 // Writer keeps the API's view of pods up to date. It is safe for several goroutines.
 type Writer struct {
@@ -83,10 +88,39 @@ func (w *Writer) Set(pod *corev1.Pod, status corev1.PodStatus) {
 		base = &pod.Status
 	}
 	e.wanted = &status
-	if same(base, &status) {
-		return
+	switch {
+	case same(base, &status):
+	case urgent(base, &status):
+		w.queue.Add(pod.UID)
+	default:
+		w.queue.AddAfter(pod.UID, calm)
 	}
-	w.queue.Add(pod.UID)
+}
+
+// urgent tells whether controllers or people act on the difference: a new phase, readiness, or a container that ended.
+func urgent(from, to *corev1.PodStatus) bool {
+	if from.Phase != to.Phase || ready(from) != ready(to) {
+		return true
+	}
+	return ended(from) != ended(to)
+}
+
+func ready(status *corev1.PodStatus) bool {
+	for i := range status.Conditions {
+		if status.Conditions[i].Type == corev1.PodReady {
+			return status.Conditions[i].Status == corev1.ConditionTrue
+		}
+	}
+	return false
+}
+
+func ended(status *corev1.PodStatus) (n int) {
+	for i := range status.ContainerStatuses {
+		if status.ContainerStatuses[i].State.Terminated != nil {
+			n++
+		}
+	}
+	return n
 }
 
 // Remove deletes the pod from the API once its newest status is written.

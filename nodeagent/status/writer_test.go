@@ -73,3 +73,30 @@ func TestWriter(t *testing.T) {
 		t.Errorf("wrote %d times more, want at most once", len(patches))
 	}
 }
+
+func TestUrgent(t *testing.T) {
+	status := func(phase corev1.PodPhase, ready corev1.ConditionStatus, containers ...corev1.ContainerState) *corev1.PodStatus {
+		s := &corev1.PodStatus{Phase: phase, Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: ready}}}
+		for _, state := range containers {
+			s.ContainerStatuses = append(s.ContainerStatuses, corev1.ContainerStatus{State: state})
+		}
+		return s
+	}
+	yes, no := corev1.ConditionTrue, corev1.ConditionFalse
+	waiting := corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}}
+	running, ended := corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}, corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}
+	for name, c := range map[string]struct {
+		from, to *corev1.PodStatus
+		want     bool
+	}{
+		"a first status":    {&corev1.PodStatus{Phase: corev1.PodPending}, status(corev1.PodPending, no, waiting), false},
+		"running":           {status(corev1.PodPending, no, waiting), status(corev1.PodRunning, no, running), true},
+		"ready":             {status(corev1.PodRunning, no, running), status(corev1.PodRunning, yes, running), true},
+		"no longer ready":   {status(corev1.PodRunning, yes, running), status(corev1.PodRunning, no, running), true},
+		"a container ended": {status(corev1.PodRunning, no, running, running), status(corev1.PodRunning, no, running, ended), true},
+	} {
+		if got := urgent(c.from, c.to); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
