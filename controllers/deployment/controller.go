@@ -20,6 +20,7 @@ import (
 
 	"coxswain.dev/coxswain/controllers/internal/adoption"
 	"coxswain.dev/coxswain/controllers/internal/index"
+	"coxswain.dev/coxswain/controllers/internal/queues"
 	"coxswain.dev/coxswain/controllers/internal/requeue"
 )
 
@@ -68,7 +69,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		For(&appsv1.Deployment{}).
 		Watches(&appsv1.ReplicaSet{}, &setHandler{client: r.client}).
 		Watches(&corev1.Pod{}, &podHandler{client: r.client}).
-		WithOptions(controller.Options{MaxConcurrentReconciles: r.workers}).
+		WithOptions(controller.Options{NewQueue: queues.New[ctrl.Request], MaxConcurrentReconciles: r.workers}).
 		Complete(requeue.OnConflict(r))
 }
 

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 
+	"coxswain.dev/coxswain/controllers/internal/queues"
 	"coxswain.dev/coxswain/controllers/internal/requeue"
 	"coxswain.dev/coxswain/controllers/internal/services"
 )
@@ -59,7 +60,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		For(&corev1.Service{}).
 		Watches(&corev1.Pod{}, &services.PodHandler{Reader: r.client}).
 		Watches(&corev1.Endpoints{}, &handler.EnqueueRequestForObject{}). //nolint:staticcheck // the kind is old, but this is its controller
-		WithOptions(controller.Options{MaxConcurrentReconciles: r.workers}).
+		WithOptions(controller.Options{NewQueue: queues.New[ctrl.Request], MaxConcurrentReconciles: r.workers}).
 		Complete(requeue.OnConflict(r))
 }
 

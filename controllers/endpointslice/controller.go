@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
+	"coxswain.dev/coxswain/controllers/internal/queues"
 	"coxswain.dev/coxswain/controllers/internal/requeue"
 	"coxswain.dev/coxswain/controllers/internal/services"
 )
@@ -83,7 +84,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Watches(&corev1.Pod{}, &services.PodHandler{Reader: r.client}).
 		Watches(&discoveryv1.EndpointSlice{}, &sliceHandler{written: r.written}).
 		Watches(&corev1.Node{}, &nodeHandler{reader: r.client, topology: r.topology}).
-		WithOptions(controller.Options{MaxConcurrentReconciles: r.workers}).
+		WithOptions(controller.Options{NewQueue: queues.New[ctrl.Request], MaxConcurrentReconciles: r.workers}).
 		Complete(requeue.OnConflict(r))
 }
 

@@ -26,6 +26,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
+	"coxswain.dev/coxswain/controllers/internal/queues"
 	"coxswain.dev/coxswain/controllers/internal/requeue"
 	"coxswain.dev/coxswain/controllers/internal/resources"
 )
@@ -83,6 +84,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	c, err := controller.NewTyped(Name, mgr, controller.TypedOptions[types.UID]{
 		MaxConcurrentReconciles: r.workers,
 		Reconciler:              requeue.OnConflict(r),
+		NewQueue:                queues.New[types.UID],
 	})
 	if err != nil {
 		return err

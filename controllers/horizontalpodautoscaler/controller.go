@@ -25,6 +25,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
+	"coxswain.dev/coxswain/controllers/internal/queues"
 	"coxswain.dev/coxswain/controllers/internal/requeue"
 )
 
@@ -93,7 +94,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	}}
 	return ctrl.NewControllerManagedBy(mgr).Named(Name).
 		For(&autoscalingv2.HorizontalPodAutoscaler{}, builder.WithPredicates(changed)).
-		WithOptions(controller.Options{MaxConcurrentReconciles: r.workers}).
+		WithOptions(controller.Options{NewQueue: queues.New[ctrl.Request], MaxConcurrentReconciles: r.workers}).
 		Complete(requeue.OnConflict(r))
 }
 

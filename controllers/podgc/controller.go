@@ -22,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"coxswain.dev/coxswain/controllers/internal/index"
+	"coxswain.dev/coxswain/controllers/internal/queues"
 	"coxswain.dev/coxswain/controllers/internal/requeue"
 )
 
@@ -83,7 +84,9 @@ func New(cfg Config) *Reconciler {
 
 // SetupWithManager adds the controller to mgr.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
-	c, err := controller.NewTyped(Name, mgr, controller.TypedOptions[request]{Reconciler: requeue.OnConflict(r), MaxConcurrentReconciles: 2})
+	c, err := controller.NewTyped(Name, mgr, controller.TypedOptions[request]{
+		Reconciler: requeue.OnConflict(r), MaxConcurrentReconciles: 2, NewQueue: queues.New[request],
+	})
 	if err != nil {
 		return err
 	}

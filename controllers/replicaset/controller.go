@@ -21,6 +21,7 @@ import (
 	"coxswain.dev/coxswain/controllers/internal/adoption"
 	"coxswain.dev/coxswain/controllers/internal/expectations"
 	"coxswain.dev/coxswain/controllers/internal/index"
+	"coxswain.dev/coxswain/controllers/internal/queues"
 	"coxswain.dev/coxswain/controllers/internal/requeue"
 )
 
@@ -68,7 +69,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).Named(Name).
 		For(&appsv1.ReplicaSet{}).
 		Watches(&corev1.Pod{}, &podHandler{client: r.client, pending: r.pending}).
-		WithOptions(controller.Options{MaxConcurrentReconciles: r.workers}).
+		WithOptions(controller.Options{NewQueue: queues.New[ctrl.Request], MaxConcurrentReconciles: r.workers}).
 		Complete(requeue.OnConflict(r))
 }
 

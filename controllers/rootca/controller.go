@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
+	"coxswain.dev/coxswain/controllers/internal/queues"
 	"coxswain.dev/coxswain/controllers/internal/requeue"
 )
 
@@ -92,7 +93,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).Named(Name).
 		For(&corev1.Namespace{}).
 		WatchesRawSource(source.Kind(published, &corev1.ConfigMap{}, toNamespace)).
-		WithOptions(controller.Options{MaxConcurrentReconciles: r.workers}).
+		WithOptions(controller.Options{NewQueue: queues.New[ctrl.Request], MaxConcurrentReconciles: r.workers}).
 		Complete(requeue.OnConflict(r))
 }
 

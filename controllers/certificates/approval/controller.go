@@ -14,7 +14,9 @@ import (
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
 
+	"coxswain.dev/coxswain/controllers/internal/queues"
 	"coxswain.dev/coxswain/controllers/internal/requests"
 	"coxswain.dev/coxswain/controllers/internal/requeue"
 )
@@ -46,6 +48,7 @@ func New(cfg Config) *Reconciler { return &Reconciler{client: cfg.Client, clock:
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).Named(Name).
 		For(&certificatesv1.CertificateSigningRequest{}).
+		WithOptions(controller.Options{NewQueue: queues.New[ctrl.Request]}).
 		Complete(requeue.OnConflict(r))
 }
 

@@ -18,7 +18,9 @@ import (
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
 
+	"coxswain.dev/coxswain/controllers/internal/queues"
 	"coxswain.dev/coxswain/controllers/internal/requests"
 	"coxswain.dev/coxswain/controllers/internal/requeue"
 )
@@ -82,6 +84,7 @@ func New(cfg Config) (*Reconciler, error) {
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).Named(Name).
 		For(&certificatesv1.CertificateSigningRequest{}).
+		WithOptions(controller.Options{NewQueue: queues.New[ctrl.Request]}).
 		Complete(requeue.OnConflict(r))
 }
 

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 
 	"coxswain.dev/coxswain/controllers/internal/pods"
+	"coxswain.dev/coxswain/controllers/internal/queues"
 	"coxswain.dev/coxswain/controllers/internal/requeue"
 )
 
@@ -53,7 +54,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).Named(Name).
 		Watches(&corev1.Pod{}, &podHandler{reader: r.client}).
 		Watches(&corev1.Node{}, &nodeHandler{reader: r.client}).
-		WithOptions(controller.Options{MaxConcurrentReconciles: 8}).
+		WithOptions(controller.Options{NewQueue: queues.New[ctrl.Request], MaxConcurrentReconciles: 8}).
 		Complete(requeue.OnConflict(r))
 }
 
