@@ -26,6 +26,8 @@ import (
 type Spec struct {
 	// Name of the image, with its tag.
 	Name string
+	// Base is the image that this one adds a layer to, when there is one. Only its layers are taken.
+	Base v1.Image
 	// Files by absolute path. Parent directories are made as needed.
 	Files map[string]File
 	// Links are symbolic links: path to target.
@@ -65,7 +67,11 @@ func Build(spec Spec) (Named, error) {
 	if err != nil {
 		return Named{}, fmt.Errorf("packing %s: %w", spec.Name, err)
 	}
-	image := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
+	base := spec.Base
+	if base == nil {
+		base = empty.Image
+	}
+	image := mutate.ConfigMediaType(mutate.MediaType(base, types.OCIManifestSchema1), types.OCIConfigJSON)
 	image, err = mutate.Append(image, mutate.Addendum{
 		Layer:   static.NewLayer(content, types.OCIUncompressedLayer),
 		History: v1.History{Created: v1.Time{Time: epoch}, CreatedBy: "coxswain"},
