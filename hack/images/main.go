@@ -17,10 +17,25 @@ import (
 )
 
 func main() {
+	set := flag.String("set", "sample", "which images: sample or conformance")
 	out := flag.String("out", "bin/images", "folder to put the tar files into")
 	source := flag.String("source", "./hack/images/web", "package of the web server")
+	var from sources
+	flag.StringVar(&from.programs, "programs", "", "conformance: folder of the programs that the images run")
+	flag.StringVar(&from.roots, "roots", "", "conformance: folder of the root file systems that the images begin with")
+	flag.StringVar(&from.data, "data", "", "conformance: test/images of Kubernetes")
 	flag.Parse()
-	if err := run(context.Background(), *source, *out); err != nil {
+	ctx := context.Background()
+	var err error
+	switch *set {
+	case "sample":
+		err = run(ctx, *source, *out)
+	case "conformance":
+		err = conformance(ctx, from, *out)
+	default:
+		err = fmt.Errorf("there is no set %q of images", *set)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "images:", err)
 		os.Exit(1)
 	}
@@ -28,7 +43,7 @@ func main() {
 
 func run(ctx context.Context, source, out string) error {
 	for _, version := range []string{"v1", "v2"} {
-		program, err := compile(ctx, source, version)
+		program, err := compile(ctx, source, "-X main.version="+version)
 		if err != nil {
 			return err
 		}
@@ -45,15 +60,15 @@ func run(ctx context.Context, source, out string) error {
 	return nil
 }
 
-// compile builds the web server as a static program.
-func compile(ctx context.Context, source, version string) (_ []byte, retErr error) {
+// compile builds a package as a static program.
+func compile(ctx context.Context, source, ldflags string) (_ []byte, retErr error) {
 	folder, err := os.MkdirTemp("", "coxswain-images-")
 	if err != nil {
 		return nil, fmt.Errorf("building %s: %w", source, err)
 	}
 	defer func() { _ = os.RemoveAll(folder) }()
-	program := filepath.Join(folder, "web")
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w -X main.version="+version, "-o", program, source)
+	program := filepath.Join(folder, "program")
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w "+ldflags, "-o", program, source)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+runtime.GOARCH)
 	if output, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("building %s: %w\n%s", source, err, output)
