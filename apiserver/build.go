@@ -222,7 +222,7 @@ func (b *builder) storages() error {
 		return err
 	}
 	b.kinds, err = newKinds(b.config.Groups, registry.Config{
-		Scheme: b.scheme, Options: getter, Clock: b.config.Clock, Hooks: hooks,
+		Scheme: b.scheme, Options: getter, Clock: b.config.Clock, Hooks: hooks, Lifetime: b.config.EventTTL,
 	})
 	return err
 }

@@ -86,10 +86,19 @@ var _ = Describe("The server", func() {
 		config := configIn(dir, running.certs)
 		further := freeAddress()
 		config.Serving.AlsoListen = []string{further}
+		config.EventTTL = 2 * time.Second
 		server, stop := startServer(config)
 		remote := kubernetes.NewForConfigOrDie(overTLS(server, running.certs.Admin))
 		_, err := remote.CoreV1().ConfigMaps("default").Create(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "kept"}}, metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())
+		_, err = remote.CoreV1().Events("default").Create(ctx, &corev1.Event{
+			ObjectMeta: metav1.ObjectMeta{Name: "brief"}, InvolvedObject: corev1.ObjectReference{Namespace: "default"},
+		}, metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Eventually(func() bool {
+			_, err := remote.CoreV1().Events("default").Get(ctx, "brief", metav1.GetOptions{})
+			return apierrors.IsNotFound(err)
+		}).WithTimeout(15*time.Second).Should(BeTrue(), "an event ends with its time")
 		for range 20 {
 			watcher, err := remote.CoreV1().ConfigMaps("").Watch(ctx, metav1.ListOptions{})
 			Expect(err).NotTo(HaveOccurred())

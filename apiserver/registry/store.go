@@ -5,6 +5,7 @@ package registry
 
 import (
 	"fmt"
+	"time"
 
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
@@ -38,6 +39,8 @@ type Config struct {
 	Clock clock.PassiveClock
 	// Hooks are by resource of the hub version.
 	Hooks map[schema.GroupResource]Hook
+	// Lifetime replaces the lifetime of objects of kinds that have one (events); zero leaves it.
+	Lifetime time.Duration
 }
 
 // Storages are the storages of one kind by the path under its resource: "" for the kind itself, "status", "scale".
@@ -69,7 +72,12 @@ func New(config Config, d *kind.Description) (*genericregistry.Store, Storages, 
 		store.DeleteStrategy = gracefulStrategy{base}
 	}
 	if d.TTL != nil {
-		store.TTLFunc = func(obj runtime.Object, _ uint64, _ bool) (uint64, error) { return d.TTL(obj), nil }
+		store.TTLFunc = func(obj runtime.Object, _ uint64, _ bool) (uint64, error) {
+			if config.Lifetime > 0 {
+				return uint64(config.Lifetime / time.Second), nil
+			}
+			return d.TTL(obj), nil
+		}
 	}
 	options := &generic.StoreOptions{RESTOptions: config.Options, AttrFunc: attributesOf(d)}
 	options.TriggerFunc, options.Indexers = indexesOf(d)
