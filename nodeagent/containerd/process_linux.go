@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -50,14 +49,6 @@ func Terminate(ctx context.Context, config Config) error {
 	return fmt.Errorf("the containerd of an earlier run (process %d) does not end", pid)
 }
 
-func readPID(config Config) (int, error) {
-	raw, err := os.ReadFile(config.pidFile())
-	if err != nil {
-		return 0, fmt.Errorf("reading the process number of containerd: %w", err)
-	}
-	return strconv.Atoi(strings.TrimSpace(string(raw)))
-}
-
 // isOurs tells whether the process was started with our configuration file, which no other containerd has.
 func isOurs(pid int, configFile string) bool { return slices.Contains(arguments(pid), configFile) }
 
@@ -89,29 +80,6 @@ func removeFile(file string) error {
 		return fmt.Errorf("removing %s: %w", file, err)
 	}
 	return nil
-}
-
-func writePID(file string, pid int) error {
-	if err := writeFile(file, []byte(strconv.Itoa(pid)+"\n"), 0o644); err != nil {
-		return fmt.Errorf("writing the process number of containerd: %w", err)
-	}
-	return nil
-}
-
-// waitForSocket returns once something accepts connections there.
-func waitForSocket(ctx context.Context, socket string) error {
-	var dialer net.Dialer
-	for {
-		conn, err := dialer.DialContext(ctx, "unix", socket)
-		if err == nil {
-			return conn.Close()
-		}
-		select {
-		case <-time.After(5 * time.Millisecond):
-		case <-ctx.Done():
-			return fmt.Errorf("waiting for %s: %w", socket, err)
-		}
-	}
 }
 
 // mayRaisePriority tells whether we may lower oom_score_adj below our own. Without that right runc fails to start

@@ -43,13 +43,6 @@ func ReadMachine(storage string) (Machine, error) {
 	return m, nil
 }
 
-// Pressure is what the machine is short of now.
-type Pressure struct {
-	AvailableMemory, AvailableStorage, TotalStorage int64
-	FreeInodes, TotalInodes                         int64
-	FreeProcesses, TotalProcesses                   int64
-}
-
 // ReadPressure asks the kernel how much is left.
 func ReadPressure(storage string) (Pressure, error) {
 	memory, err := meminfo("/proc/meminfo")
@@ -74,14 +67,6 @@ func ReadPressure(storage string) (Pressure, error) {
 		}
 	}
 	return p, nil
-}
-
-// Low compares with the kubelet's default thresholds.
-func (p Pressure) Low() (memory, disk, processes bool) {
-	memory = p.AvailableMemory < 100<<20
-	disk = p.AvailableStorage*10 < p.TotalStorage || p.TotalInodes > 0 && p.FreeInodes*20 < p.TotalInodes
-	processes = p.TotalProcesses > 0 && p.FreeProcesses*20 < p.TotalProcesses
-	return memory, disk, processes
 }
 
 // meminfo returns the kernel's figures in bytes.
