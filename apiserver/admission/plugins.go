@@ -40,7 +40,7 @@ func all() []plugin {
 		{name: lifecycle.PluginName, on: true, needs: []schema.GroupResource{resource("", "namespaces")}, make: newLifecycle},
 		{name: "NamespaceExists"},
 		{name: "LimitPodHardAntiAffinityTopology"},
-		{name: "LimitRanger", on: true},
+		{name: "LimitRanger", on: true, needs: []schema.GroupResource{limitRanges}, make: newLimitRanger},
 		{name: "ServiceAccount", on: true, needs: append(pods, resource("", "serviceaccounts")), make: newServiceAccount},
 		{name: "NodeRestriction", on: true, needs: append(nodes, pods...), make: newNodeRestriction},
 		{name: "TaintNodesByCondition", on: true, needs: nodes, make: newTaintNodes},

@@ -109,7 +109,7 @@ var _ = Describe("Pods", func() {
 				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "main", Image: "none"}}},
 			}
 			change(pod)
-			_, err := admin.CoreV1().Pods(namespace).Create(ctx, pod, metav1.CreateOptions{})
+			_, err := admin.CoreV1().Pods(namespace).Create(ctx, pod, metav1.CreateOptions{DryRun: []string{"All"}})
 			return err
 		}
 		Expect(create(func(p *corev1.Pod) { p.Spec.ServiceAccountName = "missing" })).To(MatchError(
@@ -121,6 +121,34 @@ var _ = Describe("Pods", func() {
 		Expect(err).NotTo(HaveOccurred())
 		Eventually(func() error { return create(func(p *corev1.Pod) { p.Spec.HostNetwork = true }) }).Should(MatchError(
 			ContainSubstring("violates PodSecurity \"baseline:latest\": host namespaces (hostNetwork=true)")))
+	})
+	It("are held to the limit ranges of their namespace", func(ctx SpecContext) {
+		namespace := newNamespace(ctx)
+		cpu := func(amount string) corev1.ResourceList {
+			return corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(amount)}
+		}
+		_, err := admin.CoreV1().LimitRanges(namespace).Create(ctx, &corev1.LimitRange{
+			ObjectMeta: metav1.ObjectMeta{Name: "usual"},
+			Spec: corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{{
+				Type: corev1.LimitTypeContainer, DefaultRequest: cpu("100m"), Default: cpu("200m"), Max: cpu("1"),
+			}}},
+		}, metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		create := func(name string, resources corev1.ResourceRequirements) (*corev1.Pod, error) {
+			return admin.CoreV1().Pods(namespace).Create(ctx, &corev1.Pod{
+				ObjectMeta: metav1.ObjectMeta{Name: name},
+				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "main", Image: "none", Resources: resources}}},
+			}, metav1.CreateOptions{DryRun: []string{"All"}}) // may have to be repeated
+		}
+		Eventually(func() error {
+			_, err := create("greedy", corev1.ResourceRequirements{Limits: cpu("2")})
+			return err
+		}).Should(MatchError(ContainSubstring("maximum cpu usage per Container is 1, but limit is 2")))
+		pod, err := create("modest", corev1.ResourceRequirements{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(pod.Spec.Containers[0].Resources.Requests.Cpu().String()).To(Equal("100m"))
+		Expect(pod.Spec.Containers[0].Resources.Limits.Cpu().String()).To(Equal("200m"))
+		Expect(pod.Status.QOSClass).To(Equal(corev1.PodQOSBurstable))
 	})
 	It("are bound once", func(ctx SpecContext) {
 		namespace := newNamespace(ctx)
