@@ -164,8 +164,8 @@ func ownPods(ctx context.Context, a *Authorizer, node string, r authorizer.Attri
 	switch r.GetSubresource() {
 	case "":
 	case "status":
-		if v := r.GetVerb(); v != "update" && v != "patch" && v != "get" {
-			return "can only read and change the status of pods"
+		if v := r.GetVerb(); v != "update" && v != "patch" {
+			return "can only change the status of pods"
 		}
 		return "" // NodeRestriction looks at the pod's node
 	case "eviction":

@@ -149,6 +149,7 @@ func TestAuthorize(t *testing.T) {
 		"all pods":                        {ask(n1, "list", "", "pods", "", "", ""), false},
 		"one pod":                         {ask(n1, "get", "", "pods", "", "shop", "web"), true},
 		"another's pod":                   {ask(n2, "get", "", "pods", "", "shop", "web"), false},
+		"reading by way of the status":    {ask(n2, "get", "", "pods", "status", "shop", "web"), false},
 		"the status of a pod":             {ask(n1, "patch", "", "pods", "status", "shop", "web"), true},
 		"deleting a pod":                  {ask(n1, "delete", "", "pods", "", "shop", "web"), true},
 		"changing a pod":                  {ask(n1, "update", "", "pods", "", "shop", "web"), false},
