@@ -18,6 +18,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/emicklei/go-restful/v3"
@@ -33,6 +34,7 @@ import (
 	"k8s.io/kube-openapi/pkg/handler"
 	"k8s.io/kube-openapi/pkg/schemaconv"
 	"k8s.io/kube-openapi/pkg/validation/spec"
+	"sigs.k8s.io/structured-merge-diff/v6/schema"
 
 	"coxswain.dev/coxswain/apis"
 	"coxswain.dev/coxswain/apiserver"
@@ -162,17 +164,19 @@ func writeSchema(out string, published *runtime.Scheme, config *common.OpenAPIV3
 	if err != nil {
 		return fmt.Errorf("building the definitions of all kinds: %w", err)
 	}
-	for name, schema := range built {
-		schemas[name] = schema
+	for name, definition := range built {
+		schemas[name] = definition
 	}
 	converted, err := schemaconv.ToSchemaFromOpenAPI(schemas, false)
 	if err != nil {
 		return fmt.Errorf("converting definitions: %w", err)
 	}
+	slices.SortFunc(converted.Types, func(a, b schema.TypeDef) int { return strings.Compare(a.Name, b.Name) })
 	for _, t := range converted.Types {
 		if t.Map == nil {
 			continue
 		}
+		slices.SortFunc(t.Map.Fields, func(a, b schema.StructField) int { return strings.Compare(a.Name, b.Name) })
 		for i := range t.Map.Fields {
 			if t.Map.Fields[i].Default, err = plain(t.Map.Fields[i].Default); err != nil {
 				return err
