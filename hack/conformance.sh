@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Copyright The Coxswain Authors.
+# SPDX-License-Identifier: Apache-2.0
+
+# Runs the official conformance suite of Kubernetes 1.37 against bin/coxswain, without a network, and reports on all of
+# its tests in docs/conformance.md and .json. A run that was cut off goes on where it was.
+#
+# usage: hack/conformance.sh [quick] [FLAG…]      FOCUS='expression' runs a part; FLAGs are those of test/conformance
+#
+# quick runs the tests of hack/conformance/quick.txt and leaves docs/ alone: what passed before has to pass.
+
+set -o errexit -o nounset -o pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+if [[ $(uname -s) != Linux || $(id -u) != 0 ]]; then
+	echo "SKIPPED: conformance needs Linux and root, since its pods are real ones"
+	exit 0
+fi
+hack/conformance/build.sh
+flags=()
+if [[ ${1:-} == quick ]]; then
+	shift
+	flags+=(-only=hack/conformance/quick.txt -report= -again -limit=4m)
+fi
+[[ -z ${FOCUS:-} ]] || flags+=(-focus="$FOCUS")
+go build -o .cache/conformance/bin/run ./test/conformance
+exec .cache/conformance/bin/run "${flags[@]}" "$@"
