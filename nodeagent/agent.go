@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
@@ -59,6 +60,9 @@ type Agent struct {
 	status  *status.Writer
 	events  *recorder
 	cni     network.CNI
+
+	// synced is set once all pods that the API has for this node are known.
+	synced atomic.Bool
 
 	mu sync.Mutex
 	// seen is what is known of the runtime; guarded by mu.

@@ -75,9 +75,9 @@ func (a *Agent) runPods(ctx context.Context) error {
 
 // watchAPI hands pods of this node to their workers.
 func (a *Agent) watchAPI(ctx context.Context) error {
-	nodes, err := a.cache.GetInformer(ctx, &corev1.Node{})
-	if err != nil {
-		return ignoreEnd(ctx, fmt.Errorf("watching the node: %w", err))
+	nodes := a.informer(ctx, &corev1.Node{})
+	if nodes == nil {
+		return nil
 	}
 	if _, err := nodes.AddEventHandler(toolscache.FilteringResourceEventHandler{
 		FilterFunc: func(object any) bool { n, is := object.(*corev1.Node); return is && n.Name == a.config.NodeName },
@@ -89,12 +89,12 @@ func (a *Agent) watchAPI(ctx context.Context) error {
 	}); err != nil {
 		return fmt.Errorf("watching the node: %w", err)
 	}
-	if _, err := a.cache.GetInformer(ctx, &corev1.Service{}, cache.BlockUntilSynced(false)); err != nil {
-		return ignoreEnd(ctx, fmt.Errorf("watching services: %w", err))
+	if a.informer(ctx, &corev1.Service{}, cache.BlockUntilSynced(false)) == nil {
+		return nil
 	}
-	informer, err := a.cache.GetInformer(ctx, &corev1.Pod{})
-	if err != nil {
-		return ignoreEnd(ctx, fmt.Errorf("watching pods: %w", err))
+	informer := a.informer(ctx, &corev1.Pod{})
+	if informer == nil {
+		return nil
 	}
 	registration, err := informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
 		AddFunc:    func(object any) { a.podChanged(nil, object) },
@@ -115,16 +115,35 @@ func (a *Agent) watchAPI(ctx context.Context) error {
 	if !toolscache.WaitForCacheSync(ctx.Done(), registration.HasSynced) {
 		return nil
 	}
-	a.adoptOrphans(ctx)
+	// Only from here on is a pod that we do not know one that nobody wants.
+	a.synced.Store(true)
+	for !a.adoptOrphans(ctx) {
+		select {
+		case <-a.config.Clock.After(time.Second):
+		case <-ctx.Done():
+			return nil
+		}
+	}
 	<-ctx.Done()
 	return nil
 }
 
-func ignoreEnd(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
+// informer returns the informer of a kind, however long the API server takes to answer; nil when ctx has ended.
+func (a *Agent) informer(ctx context.Context, kind client.Object, options ...cache.InformerGetOption) cache.Informer {
+	for {
+		informer, err := a.cache.GetInformer(ctx, kind, options...)
+		if err == nil {
+			return informer
+		}
+		if ctx.Err() == nil {
+			klog.FromContext(ctx).V(2).Info("The API server does not answer yet", "kind", fmt.Sprintf("%T", kind), "err", err)
+		}
+		select {
+		case <-a.config.Clock.After(time.Second):
+		case <-ctx.Done():
+			return nil
+		}
 	}
-	return err
 }
 
 func (a *Agent) podChanged(old, object any) {
@@ -139,14 +158,12 @@ func (a *Agent) podChanged(old, object any) {
 	a.syncer.Set(pod)
 }
 
-// adoptOrphans takes over what the runtime and the disk hold of pods that were deleted while no agent ran.
-func (a *Agent) adoptOrphans(ctx context.Context) {
+// adoptOrphans takes over what the runtime and the disk hold of pods that were deleted while no agent ran. It fails when
+// the runtime does not answer.
+func (a *Agent) adoptOrphans(ctx context.Context) bool {
 	states, err := a.runtime.Pods(ctx)
 	if err != nil {
-		if ctx.Err() == nil {
-			klog.FromContext(ctx).Error(err, "Looking for pods that are no longer wanted failed")
-		}
-		return
+		return false
 	}
 	for i := range states {
 		if !a.syncer.Known(states[i].UID) {
@@ -155,13 +172,14 @@ func (a *Agent) adoptOrphans(ctx context.Context) {
 	}
 	entries, err := os.ReadDir(filepath.Join(a.config.RootDir, "pods"))
 	if err != nil {
-		return // no pod was ever here
+		return true // no pod was ever here
 	}
 	for _, entry := range entries {
 		if uid := types.UID(entry.Name()); !a.syncer.Known(uid) {
 			a.syncer.Orphan(&corev1.Pod{ObjectMeta: metav1.ObjectMeta{UID: uid, Name: "unknown", Namespace: "unknown"}})
 		}
 	}
+	return true
 }
 
 // orphan is as much of a pod as the runtime knows.
@@ -236,7 +254,9 @@ func (a *Agent) relist(ctx context.Context, known map[types.UID]string) {
 		state := &states[i]
 		present[state.UID] = true
 		if !a.syncer.Known(state.UID) {
-			a.syncer.Orphan(orphan(state))
+			if a.synced.Load() {
+				a.syncer.Orphan(orphan(state))
+			}
 			continue
 		}
 		summary := ""
