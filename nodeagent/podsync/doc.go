@@ -12,6 +12,4 @@
 //
 // Every step may be repeated and survives a crash: what is done is read from the runtime, not remembered. A worker's
 // context ends when a newer desired state makes a step moot (a pod that is deleted while its image is pulled).
-//
-// Simulated nodes use the same Syncer with a runtime of timers and without hooks.
 package podsync
