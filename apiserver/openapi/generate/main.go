@@ -1,7 +1,7 @@
-//go:build openapi
-
 // Copyright The Coxswain Authors.
 // SPDX-License-Identifier: Apache-2.0
+
+//go:build openapi
 
 // Command generate writes the OpenAPI documents of the built-in kinds from the routes of a running server. It is built
 // by hack/openapi/generate.sh, which makes the definitions that it needs first.
