@@ -40,6 +40,9 @@ func selfSigned(config ServingConfig, now time.Time) (certFile, keyFile string, 
 	if exists(certFile) && exists(keyFile) && !exists(filepath.Join(config.CertDir, "apiserver-ca.key")) {
 		return certFile, keyFile, nil
 	}
+	if err := os.MkdirAll(config.CertDir, 0o700); err != nil {
+		return "", "", fmt.Errorf("making the directory for the serving certificate: %w (choose another --data-dir or --cert-dir)", err)
+	}
 	ca, err := pki.Authority(filepath.Join(config.CertDir, "apiserver-ca"), "coxswain-apiserver-ca", now)
 	if err != nil {
 		return "", "", fmt.Errorf("making a serving certificate: %w", err)

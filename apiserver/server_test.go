@@ -140,6 +140,12 @@ var _ = Describe("The server", func() {
 		Entry("a certificate that is not there", func(c *apiserver.Config) {
 			c.Serving.CertFile = "/nowhere/apiserver.crt"
 		}, "/nowhere/apiserver.crt"),
+		Entry("a directory that can't be made", func(c *apiserver.Config) {
+			c.Serving.CertFile, c.Serving.KeyFile, c.Serving.CertDir = "", "", "/proc/nowhere"
+		}, "choose another --data-dir or --cert-dir"),
+		Entry("a data directory that can't be made", func(c *apiserver.Config) {
+			c.Store.Embedded.Dir = "/proc/nowhere"
+		}, "making the data directory: mkdir /proc/nowhere"),
 		Entry("an admission plugin that does not exist", func(c *apiserver.Config) {
 			c.Admission.Enable = []string{"Nonsense"}
 		}, "Nonsense"),
