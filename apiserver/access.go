@@ -40,11 +40,13 @@ func (b *builder) secureAccess() error {
 	if err := b.serviceAccounts(&config); err != nil {
 		return err
 	}
-	config.OIDC = c.OIDC.authenticator()
+	var err error
+	if config.OIDC, err = c.OIDC.authenticator(); err != nil {
+		return err
+	}
 	if c.Webhook.KubeconfigFile != "" {
 		config.Webhook = &auth.WebhookConfig{KubeconfigFile: c.Webhook.KubeconfigFile, Version: c.Webhook.Version, CacheTTL: c.Webhook.AllowedTTL}
 	}
-	var err error
 	if b.access.authenticator, err = auth.NewAuthenticator(config); err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ type StoreConfig struct {
 	CertFile, KeyFile, CAFile string
 	// Prefix comes before all keys; empty means /registry.
 	Prefix string
-	// CompactionInterval is how often old versions of objects are given up; zero means 5 minutes.
+	// CompactionInterval is how often old versions of objects are given up; zero means 5 minutes, negative never.
 	CompactionInterval time.Duration
 	// NoWatchCache answers every list and watch from etcd.
 	NoWatchCache bool
@@ -180,6 +180,4 @@ type LimitsConfig struct {
 	RequestTimeout                                   time.Duration
 	// MinRequestTimeout is the least time after which a watch is ended.
 	MinRequestTimeout time.Duration
-	// PriorityAndFairness shares the two limits among flows of requests.
-	PriorityAndFairness bool
 }

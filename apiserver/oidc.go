@@ -4,6 +4,9 @@
 package apiserver
 
 import (
+	"fmt"
+	"os"
+
 	"k8s.io/apiserver/pkg/apis/apiserver"
 	"k8s.io/utils/ptr"
 
@@ -11,9 +14,9 @@ import (
 )
 
 // authenticator is the issuer in the form that configuration files have.
-func (c OIDCConfig) authenticator() *auth.OIDCConfig {
+func (c OIDCConfig) authenticator() (*auth.OIDCConfig, error) {
 	if c.IssuerURL == "" {
-		return nil
+		return nil, nil
 	}
 	jwt := apiserver.JWTAuthenticator{Issuer: apiserver.Issuer{URL: c.IssuerURL, Audiences: []string{c.ClientID}}}
 	jwt.ClaimMappings.Username = apiserver.PrefixedClaimOrExpression{Claim: c.UsernameClaim, Prefix: ptr.To(c.usernamePrefix())}
@@ -23,7 +26,14 @@ func (c OIDCConfig) authenticator() *auth.OIDCConfig {
 	for claim, value := range c.RequiredClaims {
 		jwt.ClaimValidationRules = append(jwt.ClaimValidationRules, apiserver.ClaimValidationRule{Claim: claim, RequiredValue: value})
 	}
-	return &auth.OIDCConfig{JWT: []apiserver.JWTAuthenticator{jwt}, SigningAlgs: c.SigningAlgs}
+	if c.CAFile != "" {
+		authority, err := os.ReadFile(c.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("reading the certificate authority of the OpenID Connect issuer: %w", err)
+		}
+		jwt.Issuer.CertificateAuthority = string(authority)
+	}
+	return &auth.OIDCConfig{JWT: []apiserver.JWTAuthenticator{jwt}, SigningAlgs: c.SigningAlgs}, nil
 }
 
 // usernamePrefix keeps users of the issuer apart from everybody else's, unless they are told apart by their address

@@ -96,6 +96,9 @@ func (o *Options) Complete() (Completed, error) {
 	}
 	c := o.config
 	c.Store.Servers = o.EtcdServers
+	if c.Store.CompactionInterval == 0 {
+		c.Store.CompactionInterval = -1 // never: the cluster's own compaction does it
+	}
 	c.Store.Embedded.Dir = filepath.Join(o.DataDir, "etcd")
 	if o.EtcdListenClientURL != "" {
 		u, err := url.Parse(o.EtcdListenClientURL)
