@@ -15,5 +15,5 @@ if [[ -n $unformatted ]]; then
 fi
 go vet ./...
 hack/verify-codegen.sh
-hack/openapi/verify.sh
+hack/verify-openapi.sh
 echo "verify: formatting, vet and generated code are in order"
