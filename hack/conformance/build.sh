@@ -41,11 +41,11 @@ program etcd go.etcd.io/etcd/server/v3
 # rootfs NAME PACKAGE…: the packages and all that they depend on, unpacked. Nothing is installed on this machine and no
 # script of a package runs: apt only chooses and downloads, as if nothing were installed.
 rootfs() {
-	local name=$1 folder=$cache/rootfs/$1
+	local name=$1 folder=$cache/rootfs/$1 inputs
 	shift
-	local inputs="$*"
+	inputs="$* $(declare -f rootfs | sha256sum)"
 	fresh "rootfs-$name" "$inputs" && return
-	echo "conformance: unpacking $inputs"
+	echo "conformance: unpacking $*"
 	rm -rf "$folder"
 	mkdir -p "$folder/usr/bin" "$folder/usr/sbin" "$folder/usr/lib" "$folder/usr/lib64"
 	local dir
@@ -63,6 +63,8 @@ rootfs() {
 				tar -x --keep-directory-symlink -C "$folder" --exclude='./usr/share/*' --exclude='./usr/lib/systemd/*'
 		done <"$name.list"
 	)
+	# What scripts of the packages would have done: Debian has several programs that are called nc.
+	[[ ! -e $folder/bin/nc.openbsd ]] || ln -sf nc.openbsd "$folder/bin/nc"
 	local applet
 	"$folder/bin/busybox" --list | while read -r applet; do
 		[[ -e $folder/usr/bin/$applet || -e $folder/usr/sbin/$applet ]] || ln -s busybox "$folder/usr/bin/$applet"
@@ -70,7 +72,7 @@ rootfs() {
 	made "rootfs-$name" "$inputs"
 }
 rootfs busybox busybox-static
-rootfs agnhost busybox-static bash bind9-dnsutils curl iproute2 netcat-openbsd
+rootfs agnhost busybox-static bash bind9-dnsutils curl iproute2 libc-bin netcat-openbsd
 
 if ! [[ -x $cache/bin/pause ]] || [[ hack/images/pause/pause.c -nt $cache/bin/pause ]]; then
 	gcc -Os -static -Wall -Werror -s -o "$cache/bin/pause" hack/images/pause/pause.c

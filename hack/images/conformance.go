@@ -179,6 +179,8 @@ func (c contents) agnhost(name string) images.Spec {
 		"user-defined-in-image:x:1000:\ngroup-defined-in-image:x:50000:user-defined-in-image\n")
 	maps.Copy(files, root.files)
 	maps.Copy(files, c.certificate)
+	// Debian's package of getent writes this file in a script, which did not run.
+	files["/etc/nsswitch.conf"] = images.File{Content: []byte("passwd: files\ngroup: files\nhosts: files dns\n"), Mode: 0o644}
 	files["/agnhost"] = images.File{Content: c.programs["agnhost"], Mode: 0o755}
 	links := maps.Clone(root.links)
 	links["/agnhost-2"] = "agnhost"
