@@ -11,7 +11,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 now() { date +%s%N; }
 began=$(now)
 step() { # what was done, when it began
-	printf ' ✓ %-44s %5d.%02ds\n' "$1" $((($(now) - $2) / 1000000000)) $((($(now) - $2) / 10000000 % 100))
+	printf ' ✓ %-44s %2d.%02ds\n' "$1" $((($(now) - $2) / 1000000000)) $((($(now) - $2) / 10000000 % 100))
 }
 coxswain=bin/coxswain
 

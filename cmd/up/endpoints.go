@@ -58,8 +58,8 @@ func controllerMetrics() []prometheus.Gatherer {
 // together makes one part of several.
 func together(components ...lifecycle.Component) lifecycle.Component {
 	all := &lifecycle.Together{}
-	for i, component := range components {
-		all.Add(strconv.Itoa(i), func(context.Context) (lifecycle.Component, error) { return component, nil })
+	for _, component := range components {
+		all.Add("", func(context.Context) (lifecycle.Component, error) { return component, nil })
 	}
 	return all
 }

@@ -43,7 +43,7 @@ type part struct {
 	build func(ctx context.Context) (Component, error)
 }
 
-// Add appends a part that is already made.
+// Add appends a part that is already made. The name of a part that is a group itself is empty.
 func (g *Group) Add(name string, component Component) {
 	g.AddLater(name, func(context.Context) (Component, error) { return component, nil })
 }
@@ -81,7 +81,7 @@ func (g *Group) Start(ctx context.Context) (retErr error) {
 			r.cancel()
 			<-r.done
 			if r.err != nil {
-				err := fmt.Errorf("%s: %w", r.name, r.err)
+				err := named(r.name, r.err)
 				if retErr == nil || !errors.Is(retErr, r.err) {
 					retErr = errors.Join(retErr, err)
 				}
@@ -98,7 +98,7 @@ func (g *Group) Start(ctx context.Context) (retErr error) {
 			if ctx.Err() != nil {
 				return nil
 			}
-			return fmt.Errorf("%s: %w", p.name, err)
+			return named(p.name, err)
 		}
 		if component == nil {
 			continue
@@ -111,7 +111,7 @@ func (g *Group) Start(ctx context.Context) (retErr error) {
 				g.Observer.Ready(p.name, now().Sub(begin))
 			}
 		case f := <-failed:
-			return fmt.Errorf("%s: %w", f.name, f.err)
+			return named(f.name, f.err)
 		case <-ctx.Done():
 			return nil
 		}
@@ -120,10 +120,18 @@ func (g *Group) Start(ctx context.Context) (retErr error) {
 	close(g.ready)
 	select {
 	case f := <-failed:
-		return fmt.Errorf("%s: %w", f.name, f.err)
+		return named(f.name, f.err)
 	case <-ctx.Done():
 		return nil
 	}
+}
+
+// named says which part err is about. A part without a name is itself a group, whose errors name their parts.
+func named(name string, err error) error {
+	if name == "" {
+		return err
+	}
+	return fmt.Errorf("%s: %w", name, err)
 }
 
 // launch starts component under a context of its own, so that it is stopped in its turn and not with everything else.

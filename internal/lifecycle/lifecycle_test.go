@@ -121,3 +121,13 @@ func TestTogetherIsReadyWhenAllAreAndFailsWithAny(t *testing.T) {
 		t.Errorf("got %v, want the failure of b", err)
 	}
 }
+
+func TestAGroupInAGroupIsNotNamedTwice(t *testing.T) {
+	inner := &Together{}
+	inner.Add("b", func(context.Context) (Component, error) { return nil, errors.New("no disk") })
+	outer := &Group{}
+	outer.Add("", inner)
+	if err := outer.Start(t.Context()); err == nil || err.Error() != "b: no disk" {
+		t.Errorf("got %q", err)
+	}
+}

@@ -6,7 +6,6 @@ package lifecycle
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 )
@@ -51,7 +50,7 @@ func (t *Together) Start(ctx context.Context) error {
 	fail := func(name string, err error) {
 		mu.Lock()
 		defer mu.Unlock()
-		all = errors.Join(all, fmt.Errorf("%s: %w", name, err))
+		all = errors.Join(all, named(name, err))
 		cancel()
 	}
 	begin := now()
