@@ -7,10 +7,13 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"slices"
 	"sync"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -62,9 +65,66 @@ func (c *Cache) NewCache(*rest.Config, cache.Options) (cache.Cache, error) {
 	return &view{Cache: c.cache, shared: c}, nil
 }
 
+// view is the shared cache as one manager sees it.
 type view struct {
 	cache.Cache
 	shared *Cache
+
+	mu sync.Mutex
+	// informers are those that this manager has asked for; guarded by mu.
+	informers []cache.Informer
+}
+
+// GetInformer remembers what the manager waits for.
+func (v *view) GetInformer(ctx context.Context, obj client.Object, options ...cache.InformerGetOption) (cache.Informer, error) {
+	informer, err := v.Cache.GetInformer(ctx, obj, options...)
+	return v.remember(informer, err)
+}
+
+// GetInformerForKind remembers what the manager waits for.
+func (v *view) GetInformerForKind(ctx context.Context, kind schema.GroupVersionKind, options ...cache.InformerGetOption) (cache.Informer, error) {
+	informer, err := v.Cache.GetInformerForKind(ctx, kind, options...)
+	return v.remember(informer, err)
+}
+
+func (v *view) remember(informer cache.Informer, err error) (cache.Informer, error) {
+	if err != nil {
+		return nil, err
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if !slices.Contains(v.informers, informer) {
+		v.informers = append(v.informers, informer)
+	}
+	return informer, nil
+}
+
+// WaitForCacheSync waits for the informers of this manager only: another's may take long, for example one of a kind whose
+// definition has just been made.
+func (v *view) WaitForCacheSync(ctx context.Context) bool {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if v.synced() {
+			return true
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-tick.C:
+		}
+	}
+}
+
+func (v *view) synced() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, informer := range v.informers {
+		if !informer.HasSynced() {
+			return false
+		}
+	}
+	return true
 }
 
 // Start waits, since the owner runs the cache.
