@@ -9,15 +9,14 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
-	metavalidation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
 func validateServiceStatus(s, _ *corev1.Service) field.ErrorList {
-	path := field.NewPath("status")
-	errs := metavalidation.ValidateConditions(s.Status.Conditions, path.Child("conditions"))
-	path = path.Child("loadBalancer", "ingress")
+	// Conditions are not looked at, as in Kubernetes: clients set some without a time.
+	var errs field.ErrorList
+	path := field.NewPath("status", "loadBalancer", "ingress")
 	if !isLoadBalancer(s) && len(s.Status.LoadBalancer.Ingress) > 0 {
 		return append(errs, field.Forbidden(path, "may only be used when `spec.type` is \"LoadBalancer\""))
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 )
@@ -198,6 +199,8 @@ func TestServiceStatus(t *testing.T) {
 			at + ": Forbidden: may only be used when `spec.type` is \"LoadBalancer\""}},
 		{"without a mode", with(corev1.ServiceTypeLoadBalancer, corev1.LoadBalancerIngress{IP: "192.0.2.1"}), []string{
 			at + "[0].ipMode: Required value: must be specified when `ip` is set"}},
+		{"a condition without a time", &corev1.Service{Status: corev1.ServiceStatus{Conditions: []metav1.Condition{
+			{Type: "StatusUpdate", Status: metav1.ConditionTrue, Reason: "E2E"}}}}, nil},
 		{"an address for a name", with(corev1.ServiceTypeLoadBalancer, corev1.LoadBalancerIngress{Hostname: "192.0.2.1"}), []string{
 			at + `[0].hostname: Invalid value: "192.0.2.1": must be a DNS name, not an IP address`}},
 	} {
