@@ -5,7 +5,7 @@
 package apiserver
 
 import (
-	"os"
+	"context"
 
 	"github.com/spf13/cobra"
 
@@ -17,15 +17,7 @@ import (
 // New makes the command.
 func New(cli.Streams) *cobra.Command {
 	o := options.New()
-	command := &cobra.Command{
-		Use:   "apiserver",
-		Short: "The API server, with an embedded etcd or your own (flags of kube-apiserver)",
-		Args:  cobra.NoArgs,
-	}
-	o.AddFlags(command.Flags())
-	logging := cli.AddLogFlags(command.Flags())
-	command.RunE = func(command *cobra.Command, _ []string) error {
-		ctx := logging.Context(command.Context(), os.Stderr)
+	return cli.Part("apiserver", "The API server, with an embedded etcd or your own (flags of kube-apiserver)", o.AddFlags, func(ctx context.Context) error {
 		completed, err := o.Complete()
 		if err != nil {
 			return err
@@ -35,6 +27,5 @@ func New(cli.Streams) *cobra.Command {
 			return err
 		}
 		return server.Start(ctx)
-	}
-	return command
+	})
 }

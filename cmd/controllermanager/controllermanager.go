@@ -7,7 +7,6 @@ package controllermanager
 import (
 	"context"
 	"net"
-	"os"
 	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,22 +23,13 @@ import (
 // New makes the command.
 func New(cli.Streams) *cobra.Command {
 	o := options.New()
-	command := &cobra.Command{
-		Use:   "controller-manager",
-		Short: "The controllers (flags of kube-controller-manager)",
-		Args:  cobra.NoArgs,
-	}
-	o.AddFlags(command.Flags())
-	logging := cli.AddLogFlags(command.Flags())
-	command.RunE = func(command *cobra.Command, _ []string) error {
-		ctx := logging.Context(command.Context(), os.Stderr)
+	return cli.Part("controller-manager", "The controllers (flags of kube-controller-manager)", o.AddFlags, func(ctx context.Context) error {
 		completed, err := o.Complete()
 		if err != nil {
 			return err
 		}
 		return run(ctx, completed)
-	}
-	return command
+	})
 }
 
 func run(ctx context.Context, completed options.Completed) error {

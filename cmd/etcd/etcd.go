@@ -5,7 +5,7 @@
 package etcd
 
 import (
-	"os"
+	"context"
 
 	"github.com/spf13/cobra"
 
@@ -16,20 +16,11 @@ import (
 // New makes the command.
 func New(cli.Streams) *cobra.Command {
 	o := etcd.NewMemberOptions()
-	command := &cobra.Command{
-		Use:   "etcd",
-		Short: "The store, for API servers that run apart (flags of etcd)",
-		Args:  cobra.NoArgs,
-	}
-	o.AddFlags(command.Flags())
-	logging := cli.AddLogFlags(command.Flags())
-	command.RunE = func(command *cobra.Command, _ []string) error {
-		ctx := logging.Context(command.Context(), os.Stderr)
+	return cli.Part("etcd", "The store, for API servers that run apart (flags of etcd)", o.AddFlags, func(ctx context.Context) error {
 		config, err := o.Complete()
 		if err != nil {
 			return err
 		}
 		return etcd.NewMember(config).Start(ctx)
-	}
-	return command
+	})
 }

@@ -5,7 +5,7 @@
 package nodeagent
 
 import (
-	"os"
+	"context"
 
 	"github.com/spf13/cobra"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -18,15 +18,7 @@ import (
 // New makes the command.
 func New(cli.Streams) *cobra.Command {
 	o := options.New()
-	command := &cobra.Command{
-		Use:   "node-agent",
-		Short: "The node agent, with its own containerd or another runtime (flags of kubelet)",
-		Args:  cobra.NoArgs,
-	}
-	o.AddFlags(command.Flags())
-	logging := cli.AddLogFlags(command.Flags())
-	command.RunE = func(command *cobra.Command, _ []string) error {
-		ctx := logging.Context(command.Context(), os.Stderr)
+	return cli.Part("node-agent", "The node agent, with its own containerd or another runtime (flags of kubelet)", o.AddFlags, func(ctx context.Context) error {
 		completed, err := o.Complete()
 		if err != nil {
 			return err
@@ -42,6 +34,5 @@ func New(cli.Streams) *cobra.Command {
 			return err
 		}
 		return agent.Start(ctx)
-	}
-	return command
+	})
 }

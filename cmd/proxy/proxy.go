@@ -5,7 +5,7 @@
 package proxy
 
 import (
-	"os"
+	"context"
 
 	"github.com/spf13/cobra"
 
@@ -17,15 +17,7 @@ import (
 // New makes the command.
 func New(cli.Streams) *cobra.Command {
 	o := options.New()
-	command := &cobra.Command{
-		Use:   "proxy",
-		Short: "The service proxy, and the cluster's DNS (flags of kube-proxy)",
-		Args:  cobra.NoArgs,
-	}
-	o.AddFlags(command.Flags())
-	logging := cli.AddLogFlags(command.Flags())
-	command.RunE = func(command *cobra.Command, _ []string) error {
-		ctx := logging.Context(command.Context(), os.Stderr)
+	return cli.Part("proxy", "The service proxy, and the cluster's DNS (flags of kube-proxy)", o.AddFlags, func(ctx context.Context) error {
 		completed, err := o.Complete()
 		if err != nil {
 			return err
@@ -41,6 +33,5 @@ func New(cli.Streams) *cobra.Command {
 			return err
 		}
 		return p.Start(ctx)
-	}
-	return command
+	})
 }

@@ -8,7 +8,6 @@ import (
 	"context"
 	"net"
 	"net/http"
-	"os"
 	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -26,22 +25,13 @@ import (
 // New makes the command.
 func New(cli.Streams) *cobra.Command {
 	o := options.New()
-	command := &cobra.Command{
-		Use:   "scheduler",
-		Short: "The scheduler (flags of kube-scheduler)",
-		Args:  cobra.NoArgs,
-	}
-	o.AddFlags(command.Flags())
-	logging := cli.AddLogFlags(command.Flags())
-	command.RunE = func(command *cobra.Command, _ []string) error {
-		ctx := logging.Context(command.Context(), os.Stderr)
+	return cli.Part("scheduler", "The scheduler (flags of kube-scheduler)", o.AddFlags, func(ctx context.Context) error {
 		completed, err := o.Complete()
 		if err != nil {
 			return err
 		}
 		return run(ctx, completed)
-	}
-	return command
+	})
 }
 
 func run(ctx context.Context, completed options.Completed) error {
