@@ -288,10 +288,14 @@ func TestPopWaitsForSomethingToDo(t *testing.T) {
 	f.Set(pod("p"))
 	item := <-popped
 	f.Retry(item)
-	for !f.clock.HasWaiters() {
-		time.Sleep(time.Millisecond)
-	}
 	deadline := time.After(10 * time.Second)
+	for tick := time.Tick(time.Millisecond); !f.clock.HasWaiters(); {
+		select {
+		case <-tick:
+		case <-deadline:
+			t.Fatal("nobody waits for the clock")
+		}
+	}
 	for again := false; !again; {
 		f.clock.Step(time.Second)
 		select {
