@@ -63,15 +63,21 @@ rootfs() {
 				tar -x --keep-directory-symlink -C "$folder" --exclude='./usr/share/*' --exclude='./usr/lib/systemd/*'
 		done <"$name.list"
 	)
-	# What scripts of the packages would have done: Debian has several programs that are called nc.
+	# What scripts of the packages would have done: Debian has several programs that are called nc. And a shell that
+	# neither takes busybox's nc, ip or ping in place of those on the PATH, as Debian's busybox does, nor drops
+	# environment variables such as data-1.
 	[[ ! -e $folder/bin/nc.openbsd ]] || ln -sf nc.openbsd "$folder/bin/nc"
+	local shell
+	for shell in bash-static bash; do
+		[[ ! -e $folder/bin/$shell ]] || ln -sf "$shell" "$folder/bin/sh"
+	done
 	local applet
 	"$folder/bin/busybox" --list | while read -r applet; do
 		[[ -e $folder/usr/bin/$applet || -e $folder/usr/sbin/$applet ]] || ln -s busybox "$folder/usr/bin/$applet"
 	done
 	made "rootfs-$name" "$inputs"
 }
-rootfs busybox busybox-static
+rootfs busybox bash-static busybox-static
 rootfs agnhost busybox-static bash bind9-dnsutils curl iproute2 libc-bin netcat-openbsd
 
 if ! [[ -x $cache/bin/pause ]] || [[ hack/images/pause/pause.c -nt $cache/bin/pause ]]; then
