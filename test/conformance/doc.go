@@ -1,7 +1,7 @@
 // Copyright The Coxswain Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Conformance runs the official conformance suite of Kubernetes against a cluster of ours and reports every one of its
+// Command conformance runs the official conformance suite of Kubernetes against a cluster of ours and reports every one of its
 // tests as passed, failed or not run. hack/conformance.sh is the way to call it.
 //
 // The suite is the e2e.test program as its authors wrote it. It is started again and again, each time for a few tests
