@@ -229,6 +229,15 @@ func addBridge(name string, addr netip.Addr, bits int) error {
 	if err := netlink.LinkAdd(bridge); err != nil {
 		return fmt.Errorf("adding bridge %s: %w", name, err)
 	}
+	// A bridge takes the lowest address of its ports unless it was given one: a pod that joins would change what the
+	// others know as their gateway. The CNI plugin gives it one, too.
+	made, err := netlink.LinkByName(name)
+	if err != nil {
+		return fmt.Errorf("finding bridge %s: %w", name, err)
+	}
+	if err := netlink.LinkSetHardwareAddr(made, made.Attrs().HardwareAddr); err != nil {
+		return fmt.Errorf("fixing the address of bridge %s: %w", name, err)
+	}
 	if err := addAddr(bridge, addr, bits); err != nil {
 		return err
 	}
