@@ -22,7 +22,10 @@ build: runtime bin/coxswain ## Build bin/coxswain with the container runtime ins
 bin/coxswain:
 	hack/build.sh
 
-runtime: ## Build containerd, its shim, runc and the CNI plugins (when their pins changed)
+deps: ## Install the Debian packages that the build needs and that are missing
+	hack/install-deps.sh
+
+runtime: deps ## Build containerd, its shim, runc and the CNI plugins (when their pins changed)
 	hack/runtime/build.sh
 
 images: bin/coxswain ## Build the sample images
@@ -54,4 +57,4 @@ verify: ## Check formatting, conventions and generated code
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: up down build runtime images test unit e2e bench generate verify conformance help
+.PHONY: up down build deps runtime images test unit e2e bench generate verify conformance help
