@@ -35,9 +35,6 @@ images: bin/coxswain ## Build the sample images
 test: build images verify ## Everything that CI runs
 	hack/test.sh
 
-unit: ## Tests that need neither root nor a built binary
-	go test ./...
-
 e2e: build images ## The end-to-end suite on real containers (root)
 	hack/e2e.sh
 
@@ -57,4 +54,4 @@ verify: ## Check formatting, conventions and generated code
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: up down build deps runtime images test unit e2e bench generate verify conformance help
+.PHONY: up down build deps runtime images test e2e bench generate verify conformance help
