@@ -6,6 +6,8 @@ package kubectl
 
 import (
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
@@ -19,10 +21,18 @@ import (
 // New makes kubectl's command tree. prefix is what stands before kubectl's own arguments on the command line
 // ("coxswain", "kubectl", or "kubectl" alone).
 func New(streams cli.Streams, prefix []string) *cobra.Command {
-	return cmd.NewDefaultKubectlCommandWithArgs(cmd.KubectlOptions{
+	command := cmd.NewDefaultKubectlCommandWithArgs(cmd.KubectlOptions{
 		PluginHandler: cmd.NewDefaultPluginHandler(plugin.ValidPluginFilenamePrefixes),
 		Arguments:     append(prefix[len(prefix)-1:], os.Args[len(prefix):]...),
 		ConfigFlags:   genericclioptions.NewConfigFlags(true).WithDeprecatedPasswordFlag().WithDiscoveryBurst(300).WithDiscoveryQPS(50),
 		IOStreams:     genericiooptions.IOStreams{In: streams.In, Out: streams.Out, ErrOut: streams.Err},
 	})
+	before := command.PersistentPreRunE
+	command.PersistentPreRunE = func(command *cobra.Command, args []string) error {
+		// kubectl's commands do not look at the context that our main ends on a signal: they count on the signal itself
+		// to end the process (logs -f, port-forward, exec).
+		signal.Reset(os.Interrupt, syscall.SIGTERM)
+		return before(command, args)
+	}
+	return command
 }
