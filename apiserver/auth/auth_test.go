@@ -278,3 +278,28 @@ func TestAuthorizationModes(t *testing.T) {
 		})
 	}
 }
+
+func TestReviewedTokensAreAuthenticated(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "tokens.csv")
+	if err := os.WriteFile(file, []byte("secret,ann,1,staff\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a, err := NewAuthenticator(AuthenticationConfig{TokenFile: file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, ok, err := a.Token().AuthenticateToken(t.Context(), "secret")
+	if err != nil || !ok {
+		t.Fatalf("got %v, %v", ok, err)
+	}
+	if diff := cmp.Diff([]string{"staff", user.AllAuthenticated}, response.User.GetGroups()); diff != "" {
+		t.Error(diff)
+	}
+	none, err := NewAuthenticator(AuthenticationConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if none.Token() != nil {
+		t.Error("a server that accepts no tokens reviews them")
+	}
+}

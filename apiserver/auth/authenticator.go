@@ -22,6 +22,7 @@ import (
 	"k8s.io/apiserver/pkg/authentication/token/cache"
 	"k8s.io/apiserver/pkg/authentication/token/tokenfile"
 	tokenunion "k8s.io/apiserver/pkg/authentication/token/union"
+	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/server/dynamiccertificates"
 	"k8s.io/apiserver/pkg/util/webhook"
 	webhooktoken "k8s.io/apiserver/plugin/pkg/authenticator/token/webhook"
@@ -161,8 +162,14 @@ func (a *Authenticator) AuthenticateRequest(req *http.Request) (*authenticator.R
 	return a.request.AuthenticateRequest(req)
 }
 
-// Token is what checks bearer tokens, for token reviews; nil when no kind of token is accepted.
-func (a *Authenticator) Token() authenticator.Token { return a.token }
+// Token is what checks bearer tokens, for token reviews; nil when no kind of token is accepted. A review names the groups
+// that a request with the token would have, so whoever is known is in system:authenticated.
+func (a *Authenticator) Token() authenticator.Token {
+	if a.token == nil {
+		return nil
+	}
+	return group.NewTokenGroupAdder(a.token, []string{user.AllAuthenticated})
+}
 
 // Start runs what must go on in the background (fetching the keys of OpenID Connect issuers, watching the configuration
 // file) until ctx ends. Tokens of those issuers are refused before.
