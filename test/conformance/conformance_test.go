@@ -217,6 +217,21 @@ func TestTheSummaryAccountsForEveryTest(t *testing.T) {
 	}
 }
 
+func TestFirstLine(t *testing.T) {
+	for _, test := range []struct{ name, message, want string }{
+		{"nothing said", "\n", "no message"},
+		{"an announcement and what it announces", "Expected\n    <int>: 3\nto equal", "Expected <int>: 3"},
+		{"no paths of this machine", "error running /a/b/kubectl --kubeconfig=/a/b/kubeconfig get pods failed", "error running kubectl --kubeconfig=kubeconfig get pods failed"},
+		{"cut", strings.Repeat("ä", 300), strings.Repeat("ä", 240) + "…"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := firstLine(test.message); got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
 func TestTheRatchetOnlyGrows(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "passing.txt")
 	all := []string{pods, proxy, taints}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -164,6 +165,9 @@ func (s summary) write(name string) error {
 	return nil
 }
 
+// ourFiles are paths that differ from machine to machine and say nothing.
+var ourFiles = regexp.MustCompile(`/[^\s"'=]*/(kubectl|kubeconfig)\b`)
+
 // firstLine of a message that says something, cut to a length that fits a list. Lines that only announce the next one
 // ("Expected", "error:") are joined with it.
 func firstLine(message string) string {
@@ -178,6 +182,7 @@ func firstLine(message string) string {
 	if said == "" {
 		return "no message"
 	}
+	said = ourFiles.ReplaceAllString(said, "$1")
 	if runes := []rune(said); len(runes) > most {
 		return string(runes[:most]) + "…"
 	}
