@@ -76,7 +76,8 @@ type Start struct {
 // Waiting for a back-off.
 type Waiting struct {
 	Reason
-	Until time.Time
+	Container *corev1.Container
+	Until     time.Time
 }
 
 // Make returns the next step.
@@ -283,7 +284,7 @@ func (p *planner) restart(c *corev1.Container, kind Kind, ended *runtime.Contain
 	if delay > 0 && p.seen.Now.Before(until) {
 		pod := p.seen.Pod
 		p.plan.Waiting[c.Name] = Waiting{Reason: Reason{"CrashLoopBackOff", fmt.Sprintf("back-off %s restarting failed container=%s pod=%s_%s(%s)",
-			delay, c.Name, pod.Name, pod.Namespace, pod.UID)}, Until: until}
+			delay, c.Name, pod.Name, pod.Namespace, pod.UID)}, Container: c, Until: until}
 		p.recheck(until)
 		return
 	}

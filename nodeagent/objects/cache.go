@@ -6,6 +6,7 @@ package objects
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -179,7 +180,9 @@ func (c *Cache) get(ctx context.Context, reference Reference) (any, error) {
 		return nil, err
 	}
 	if !exists {
-		return nil, apierrors.NewNotFound(schema.GroupResource{Resource: string(reference.Kind)}, reference.Name)
+		// In the singular, as users know it from events of pods.
+		kind := schema.GroupResource{Resource: strings.TrimSuffix(string(reference.Kind), "s")}
+		return nil, apierrors.NewNotFound(kind, reference.Name)
 	}
 	return object, nil
 }

@@ -57,7 +57,7 @@ func TestCache(t *testing.T) {
 	}
 	// A pod may come to refer to something else, which may not exist.
 	c.Register(pod("a", "other"))
-	if _, err := c.ConfigMap(ctx, types.NamespacedName{Namespace: "ns", Name: "other"}); !apierrors.IsNotFound(err) {
+	if _, err := c.ConfigMap(ctx, types.NamespacedName{Namespace: "ns", Name: "other"}); !apierrors.IsNotFound(err) || err.Error() != `configmap "other" not found` {
 		t.Errorf("a missing object: %v", err)
 	}
 	c.Unregister("a")

@@ -5,6 +5,7 @@ package podsync
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"sync"
 	"time"
@@ -81,6 +82,8 @@ type tracked struct {
 	stop     context.CancelFunc
 	// failures in a row of steps that are not about a single container.
 	failures int
+	// announced is until when each container waits as far as users were told.
+	announced map[string]time.Time
 }
 
 // New returns a syncer without pods.
@@ -188,6 +191,7 @@ func (s *Syncer) step(ctx context.Context, uid types.UID, t *tracked) (_ podwork
 	}
 	plan := lifecycle.Make(seen)
 	s.publish(seen, plan, t)
+	s.announce(seen.Pod, plan.Waiting, t)
 	switch {
 	case plan.End != nil:
 		return s.end(ctx, seen, *plan.End, t)
@@ -210,6 +214,21 @@ func (s *Syncer) step(ctx context.Context, uid types.UID, t *tracked) (_ podwork
 	}
 	t.failures = 0
 	return podworker.Result{}, true
+}
+
+// announce tells users of each back-off once.
+func (s *Syncer) announce(pod *corev1.Pod, waiting map[string]lifecycle.Waiting, t *tracked) {
+	for name, one := range waiting {
+		if one.Until.Equal(t.announced[name]) {
+			continue
+		}
+		if t.announced == nil {
+			t.announced = map[string]time.Time{}
+		}
+		t.announced[name] = one.Until
+		s.config.Events.Event(pod, one.Container, corev1.EventTypeWarning, "BackOff",
+			fmt.Sprintf("Back-off restarting failed container %s in pod %s_%s(%s)", name, pod.Name, pod.Namespace, pod.UID))
+	}
 }
 
 // backOff is how long to wait after a step that failed for reasons that are not a container's.

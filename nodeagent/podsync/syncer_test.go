@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"coxswain.dev/coxswain/nodeagent/lifecycle"
+	"coxswain.dev/coxswain/nodeagent/runtime"
 )
 
 func TestLifeOfAPod(t *testing.T) {
@@ -161,6 +162,34 @@ func TestSandboxThatFailsIsTriedAgainLaterAndLater(t *testing.T) {
 	}
 	if !slices.Contains(r.api.reasons, "FailedCreatePodSandBox") {
 		t.Errorf("events were %v", r.api.reasons)
+	}
+}
+
+func TestBackOffIsAnnouncedOnce(t *testing.T) {
+	r := newRig()
+	r.Set(newPod("a"))
+	r.sync(t)
+	told := func() (n int) {
+		for _, reason := range r.api.reasons {
+			if reason == "BackOff" {
+				n++
+			}
+		}
+		return n
+	}
+	for crash := range 3 {
+		for _, c := range r.runtime.state.Containers {
+			if c.Phase == runtime.Running {
+				r.runtime.exit(c.ID, 1)
+			}
+		}
+		result := r.sync(t)
+		r.sync(t)
+		if told() != crash { // the first restart is at once
+			t.Fatalf("after crash %d events were %v", crash+1, r.api.reasons)
+		}
+		r.clock.Step(result.Again)
+		r.sync(t)
 	}
 }
 

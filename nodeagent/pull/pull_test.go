@@ -63,7 +63,7 @@ func TestEnsure(t *testing.T) {
 		{"present", corev1.PullIfNotPresent, true, nil, "", 0, events{"Pulled"}},
 		{"missing", corev1.PullIfNotPresent, false, nil, "", 1, events{"Pulling", "Pulled"}},
 		{"always", corev1.PullAlways, true, nil, "", 1, events{"Pulling", "Pulled"}},
-		{"never, and missing", corev1.PullNever, false, nil, "ErrImageNeverPull", 0, events{"ErrImageNeverPull"}},
+		{"never, and missing", corev1.PullNever, false, nil, "ErrImageNeverPull", 0, events{"ErrImageNeverPull", "Failed"}},
 		{"never, and present", corev1.PullNever, true, nil, "", 0, events{"Pulled"}},
 		{"refused", corev1.PullIfNotPresent, false, errors.New("no such image"), "ErrImagePull", 1, events{"Pulling", "Failed", "Failed"}},
 	} {

@@ -95,6 +95,7 @@ func (p *Puller) Ensure(ctx context.Context, r Request) (string, *runtime.Image,
 		if present == nil {
 			message := fmt.Sprintf("Container image %q is not present with pull policy of Never", reference)
 			r.Events.Warning("ErrImageNeverPull", message)
+			r.Events.Warning("Failed", "Error: ErrImageNeverPull")
 			return "", nil, &Error{Reason: "ErrImageNeverPull", Message: message, Retry: p.clock.Now().Add(firstDelay)}
 		}
 		return p.present(r, key, present)
@@ -107,6 +108,7 @@ func (p *Puller) Ensure(ctx context.Context, r Request) (string, *runtime.Image,
 	if waiting := p.backingOff(key); waiting != nil {
 		message := fmt.Sprintf("Back-off pulling image %q", reference)
 		r.Events.Normal("BackOff", message)
+		r.Events.Warning("Failed", "Error: ImagePullBackOff")
 		return "", nil, &Error{Reason: "ImagePullBackOff", Message: message + ": " + waiting.err.Message, Retry: waiting.until}
 	}
 	return p.pull(ctx, r, key)
