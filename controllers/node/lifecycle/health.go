@@ -20,6 +20,7 @@ type health struct {
 }
 
 type life struct {
+	met       bool // the node itself was seen, not just its lease
 	heard     time.Time
 	heartbeat time.Time // of the Ready condition
 	renewal   time.Time // of the lease
@@ -43,12 +44,12 @@ func (h *health) of(name string, now time.Time) *life {
 func (h *health) node(node *corev1.Node, now time.Time) (heard time.Time, isNew bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	_, known := h.records[node.Name]
 	r := h.of(node.Name, now)
+	isNew, r.met = !r.met, true
 	if ready := condition(node, corev1.NodeReady); ready != nil && ready.Reason != reasonSilent && ready.LastHeartbeatTime.After(r.heartbeat) {
 		r.heartbeat, r.heard = ready.LastHeartbeatTime.Time, now
 	}
-	return r.heard, !known
+	return r.heard, isNew
 }
 
 // lease takes in a renewal.
