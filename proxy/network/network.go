@@ -4,6 +4,7 @@
 package network
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 
@@ -80,4 +81,25 @@ func internalIP(node *corev1.Node) (netip.Addr, bool) {
 		}
 	}
 	return netip.Addr{}, false
+}
+
+// holder is an interface that has an address.
+type holder struct {
+	name    string
+	address netip.Prefix
+}
+
+// checkFree refuses addresses of nodes that another interface has already, as that of another cluster: two bridges with
+// one range would take each other's packets.
+func checkFree(cfg Config, here []holder) error {
+	for _, one := range here {
+		if one.name == cfg.NodeBridge {
+			continue
+		}
+		if one.address.Addr() == cfg.NodeAddress.Addr() || one.address.Masked() == cfg.NodeAddress.Masked() {
+			return fmt.Errorf("the addresses of nodes %s are those of network interface %s already; choose others (--node-cidr) or remove it",
+				cfg.NodeAddress.Masked(), one.name)
+		}
+	}
+	return nil
 }

@@ -45,3 +45,23 @@ func TestWantedRoutes(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestCheckFree(t *testing.T) {
+	cfg := DefaultConfig()
+	for _, c := range []struct {
+		name    string
+		here    holder
+		refused bool
+	}{
+		{"our own bridge, from before", holder{cfg.NodeBridge, cfg.NodeAddress}, false},
+		{"another range", holder{"eth0", netip.MustParsePrefix("192.0.2.7/24")}, false},
+		{"a wider range, whose routes give way to ours", holder{"tun0", netip.MustParsePrefix("10.1.2.3/8")}, false},
+		{"another cluster's bridge", holder{"cox1234-nodes", cfg.NodeAddress}, true},
+		{"another address of the same range", holder{"eth0", netip.MustParsePrefix("10.245.0.9/24")}, true},
+		{"the address in another range", holder{"eth0", netip.MustParsePrefix("10.245.0.1/16")}, true},
+	} {
+		if err := checkFree(cfg, []holder{c.here}); (err != nil) != c.refused {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}

@@ -19,6 +19,13 @@ func Setup(cfg Config) error {
 	if err := SetSysctls(); err != nil {
 		return err
 	}
+	here, err := held()
+	if err != nil {
+		return err
+	}
+	if err := checkFree(cfg, here); err != nil {
+		return err
+	}
 	bridge, err := ensureBridge(cfg.NodeBridge)
 	if err != nil {
 		return err
@@ -42,6 +49,27 @@ func Setup(cfg Config) error {
 		}
 	}
 	return nil
+}
+
+// held lists the addresses of this machine.
+func held() ([]holder, error) {
+	interfaces, err := net.Interfaces()
+	if err != nil {
+		return nil, fmt.Errorf("listing network interfaces: %w", err)
+	}
+	var all []holder
+	for _, one := range interfaces {
+		addresses, err := one.Addrs()
+		if err != nil {
+			continue // it went away meanwhile
+		}
+		for _, address := range addresses {
+			if prefix, err := netip.ParsePrefix(address.String()); err == nil {
+				all = append(all, holder{one.Name, prefix})
+			}
+		}
+	}
+	return all, nil
 }
 
 // ownRoutes is the protocol number by which we know our routes.
