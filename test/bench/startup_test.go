@@ -100,7 +100,7 @@ func once(b *testing.B, binary, dir, data string, idleToo bool) (m measurement) 
 	_ = os.Remove(config) // of the run before, if any
 	command := exec.Command(binary, "up", "--name=bench", "--data-dir="+data, "--kubeconfig="+config,
 		"--secure-port="+strconv.Itoa(port), "--component-ports=auto", "--node-name=bench",
-		"--cluster-cidr=10.230.0.0/16", "--service-cidr=10.231.0.0/16", "--node-cidr=10.232.0.0/24")
+		"--cluster-cidr=10.236.0.0/16", "--service-cidr=10.237.0.0/16", "--node-cidr=10.238.0.0/24")
 	out, err := command.StdoutPipe()
 	if err != nil {
 		b.Fatal(err)
