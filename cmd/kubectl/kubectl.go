@@ -32,6 +32,8 @@ func New(streams cli.Streams, prefix []string) *cobra.Command {
 		// kubectl's commands do not look at the context that our main ends on a signal: they count on the signal itself
 		// to end the process (logs -f, port-forward, exec).
 		signal.Reset(os.Interrupt, syscall.SIGTERM)
+		// The program's name is what clients call themselves to the server, which writes it into managedFields.
+		os.Args[0] = "kubectl"
 		return before(command, args)
 	}
 	return command

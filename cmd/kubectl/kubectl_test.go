@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -36,9 +37,9 @@ func TestMain(m *testing.M) {
 func TestSignalsEndKubectl(t *testing.T) {
 	for _, sent := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		t.Run(sent.String(), func(t *testing.T) {
-			asked := make(chan struct{}, 1)
+			asked := make(chan string, 1)
 			server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-				asked <- struct{}{}
+				asked <- r.UserAgent()
 				<-r.Context().Done()
 			}))
 			defer server.Close()
@@ -51,7 +52,10 @@ func TestSignalsEndKubectl(t *testing.T) {
 				t.Fatal(err)
 			}
 			select {
-			case <-asked:
+			case agent := <-asked:
+				if !strings.HasPrefix(agent, "kubectl/") {
+					t.Errorf("the server sees %q, which becomes the field manager; want kubectl", agent)
+				}
 			case <-ctx.Done():
 				t.Fatal("kubectl asked nothing")
 			}
