@@ -4,22 +4,31 @@
 
 # Everything that CI runs but hack/verify.sh: unit tables, suites against the built binary, and, as root on Linux, the
 # end-to-end suite on real containers. What is skipped is printed at the end with its reason.
+#
+# usage: hack/test.sh [PACKAGE...]        packages run alone, without the end-to-end suite
 
 set -o errexit -o nounset -o pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
+status=0
 
 # The end-to-end suite has the machine for itself: it measures load and waits for real time.
-mapfile -t packages < <(go list ./... | grep -v -e /test/e2e -e /test/bench)
-status=0
-go test -timeout 20m "${packages[@]}" 2>&1 | tee "$log" || status=$?
-hack/e2e.sh -v 2>&1 | tee -a "$log" || status=$?
-
-if grep -q -e '^ *--- SKIP' -e 'SKIPPED' "$log"; then
+packages=("$@")
+(($#)) || mapfile -t packages < <(go list ./... | grep -v -e /test/e2e -e /test/bench)
+# Only -v tells of skips. A line a package is enough to look at; the rest is shown when something failed.
+go test -v -timeout 20m "${packages[@]}" 2>&1 | tee "$log" | grep --line-buffered -E '^(ok|FAIL|panic:|\?)|^ *--- FAIL' || status=$?
+if ((status)); then
 	echo
-	echo "Skipped here, with the reason each gave:"
-	grep -h -A1 -e '--- SKIP' -e 'SKIPPED' "$log" | sort -u
+	echo "What failed, and what it said:"
+	grep -vE '^ *(=== |--- PASS|--- SKIP)|^(ok|PASS|\?) ' "$log" | tail -n 400
+fi
+(($#)) || hack/e2e.sh -v 2>&1 | tee -a "$log" || status=$?
+
+if grep -q -e '^ *--- SKIP' "$log"; then
+	echo
+	echo "Skipped here, each below the reason it gave:"
+	grep -h -B1 -e '^ *--- SKIP' "$log" | grep -v '^--$'
 fi
 exit "$status"
