@@ -8,5 +8,7 @@
 //	detach.go   the same in the background
 //	options.go  flags and what follows from them
 //	compose.go  which parts there are and in which order they start
-//	parts.go    how each part is configured
+//	parts.go    how API server, controllers and scheduler are configured
+//	nodes.go    the same for what runs on a node; simulated.go where there is none
+//	endpoints.go  health and metrics of the parts
 package up
