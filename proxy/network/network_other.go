@@ -34,5 +34,14 @@ func LocalAddresses() ([]netip.Addr, error) { return nil, errNotLinux }
 // WatchAddresses needs Linux.
 func WatchAddresses(context.Context, func([]netip.Addr)) error { return errNotLinux }
 
+// Plug is not possible here.
+func Plug(Cable, string) error { return errNotLinux }
+
+// Unplug has nothing to remove.
+func Unplug(Cable) error { return nil }
+
+// Join is not possible here.
+func Join(Cable) error { return errNotLinux }
+
 // SetConntrack needs Linux.
 func SetConntrack(int, map[string]time.Duration) error { return errNotLinux }

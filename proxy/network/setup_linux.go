@@ -37,12 +37,16 @@ func Setup(cfg Config) error {
 	if err := netlink.LinkSetUp(bridge); err != nil {
 		return fmt.Errorf("bringing %s up: %w", cfg.NodeBridge, err)
 	}
-	for _, services := range cfg.ServiceCIDRs {
-		// Nothing answers there: the address is translated before it matters
-		// where the route leads. It only decides the source address.
+	return routeServices(bridge, cfg.ServiceCIDRs, cfg.NodeAddress.Addr())
+}
+
+// routeServices lets the node itself reach services. Nothing answers there: the address is translated before it matters
+// where the route leads. It only decides the source address.
+func routeServices(link netlink.Link, ranges []netip.Prefix, source netip.Addr) error {
+	for _, services := range ranges {
 		err := netlink.RouteReplace(&netlink.Route{
-			LinkIndex: bridge.Attrs().Index, Dst: ipNet(services.Masked()),
-			Src: cfg.NodeAddress.Addr().AsSlice(), Scope: netlink.SCOPE_LINK, Protocol: ownRoutes,
+			LinkIndex: link.Attrs().Index, Dst: ipNet(services.Masked()),
+			Src: source.AsSlice(), Scope: netlink.SCOPE_LINK, Protocol: ownRoutes,
 		})
 		if err != nil {
 			return fmt.Errorf("adding the route to services %s: %w", services, err)
@@ -91,7 +95,15 @@ func ensureBridge(name string) (netlink.Link, error) {
 	if err := netlink.LinkAdd(&netlink.Bridge{LinkAttrs: attributes}); err != nil && !errors.Is(err, unix.EEXIST) {
 		return nil, fmt.Errorf("adding bridge %s: %w", name, err)
 	}
-	return netlink.LinkByName(name)
+	if link, err = netlink.LinkByName(name); err != nil {
+		return nil, fmt.Errorf("looking for bridge %s: %w", name, err)
+	}
+	// An address that was set stays. Otherwise the bridge takes that of the lowest port, and every node that comes or goes
+	// makes the others send to an address that is nobody's any more.
+	if err := netlink.LinkSetHardwareAddr(link, link.Attrs().HardwareAddr); err != nil {
+		return nil, fmt.Errorf("keeping the hardware address of %s: %w", name, err)
+	}
+	return link, nil
 }
 
 // Remove deletes the bridges, what is still plugged into them, and all routes

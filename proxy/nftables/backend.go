@@ -19,7 +19,8 @@ type Settings struct {
 	// ClusterCIDRs hold all pods. Traffic from there that leaves the cluster is
 	// masqueraded; traffic to services from elsewhere is, too.
 	ClusterCIDRs []netip.Prefix
-	// NodeCIDRs hold the nodes, which know the way back to pods: no masquerade.
+	// NodeCIDRs hold the nodes, which know the way back to pods: no masquerade
+	// between the two. Traffic from there that leaves the cluster is masqueraded.
 	NodeCIDRs []netip.Prefix
 	// ServiceCIDRs hold the cluster IPs; what no service has is refused there.
 	ServiceCIDRs []netip.Prefix
@@ -77,7 +78,7 @@ func newLayout(settings Settings) *layout {
 }
 
 // layoutVersion goes up whenever sets or rules change for the same settings.
-const layoutVersion = 2
+const layoutVersion = 3
 
 // Backend keeps one table equal to the model. It is not safe for concurrent
 // use: the proxy's one loop drives it.

@@ -141,10 +141,12 @@ func setMark(mark uint32) rule {
 func postroutingRules(settings Settings) []rule {
 	rules := []rule{join(wasTranslated(true), verdict(expr.VerdictJump, chainTranslated))}
 	// Pods leave the cluster under the node's address: nobody outside knows
-	// the way to theirs.
-	for _, pods := range settings.ClusterCIDRs {
-		leaving := inPrefix(source, pods)
-		for _, inside := range append(append([]netip.Prefix{}, settings.ClusterCIDRs...), settings.NodeCIDRs...) {
+	// the way to theirs. So do nodes that are behind this one; for the node's
+	// own connections it changes nothing.
+	insides := append(append([]netip.Prefix{}, settings.ClusterCIDRs...), settings.NodeCIDRs...)
+	for _, from := range insides {
+		leaving := inPrefix(source, from)
+		for _, inside := range insides {
 			leaving = append(leaving, notInPrefix(destination, inside)...)
 		}
 		rules = append(rules, join(leaving, masquerade()))

@@ -129,7 +129,10 @@ func TestWhatBecomesOfConnections(t *testing.T) {
 			},
 		},
 		"no service at all": {sent: []sent{
-			{podHere, outside, 443, "untouched masqueraded"}, // pods leave the cluster as the node
+			{podHere, outside, 443, "untouched masqueraded"},            // pods leave the cluster as the node
+			{addr("10.245.0.2"), outside, 443, "untouched masqueraded"}, // and so do nodes behind this one
+			{addr("10.245.0.2"), podHere, 8080, "untouched"},
+			{podHere, addr("10.245.0.2"), 10250, "untouched"},
 			{podHere, podThere, 443, "untouched"},
 			{podHere, addr("10.245.0.2"), 443, "untouched"},
 			{outside, podHere, 443, "untouched"},
