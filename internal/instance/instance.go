@@ -21,10 +21,21 @@ type Record struct {
 	RunDir      string `json:"runDir"`
 	Kubeconfig  string `json:"kubeconfig,omitempty"` // the user's file that the context was merged into
 	Server      string `json:"server"`
-	NodeName    string `json:"nodeName,omitempty"` // empty when nodes are simulated
+	NodeName    string `json:"nodeName,omitempty"` // of the first node; empty when nodes are simulated
 	PodCIDR     string `json:"podCIDR,omitempty"`  // the cluster's
 	NodeCIDR    string `json:"nodeCIDR,omitempty"`
 	ServiceCIDR string `json:"serviceCIDR,omitempty"`
+	// MoreNodes are the names of the second node and those after it, each in namespaces of its own. A node's place in
+	// this list decides about its address and folders, so only the last ones ever come and go.
+	MoreNodes []string `json:"moreNodes,omitempty"`
+}
+
+// NodeNames are the names of all real nodes of this machine.
+func (r Record) NodeNames() []string {
+	if r.NodeName == "" {
+		return nil
+	}
+	return append([]string{r.NodeName}, r.MoreNodes...)
 }
 
 // Dir is a data directory.
@@ -184,6 +195,3 @@ func cause(err error) error {
 	}
 	return err
 }
-
-// ContainerdState is where the containerd of the first node has its sockets.
-func ContainerdState(runDir string) string { return filepath.Join(runDir, "c") }
