@@ -19,6 +19,7 @@ import (
 	"coxswain.dev/coxswain/cmd/etcd"
 	"coxswain.dev/coxswain/cmd/images"
 	"coxswain.dev/coxswain/cmd/kubectl"
+	"coxswain.dev/coxswain/cmd/node"
 	"coxswain.dev/coxswain/cmd/nodeagent"
 	"coxswain.dev/coxswain/cmd/proxy"
 	"coxswain.dev/coxswain/cmd/scheduler"
@@ -85,7 +86,7 @@ func newRoot(streams cli.Streams, prefix []string) *cobra.Command {
 	}
 	add("cluster", up.New(streams), down.New(streams), images.New(streams), certs.New(streams))
 	add("parts", etcd.New(streams), apiserver.New(streams), controllermanager.New(streams), scheduler.New(streams), nodeagent.New(streams), proxy.New(streams))
-	root.AddCommand(version.New(streams))
+	root.AddCommand(node.New(streams), version.New(streams))
 	// kubectl's tree is big: it is made only when it is asked for, or for the list of commands.
 	if len(prefix) == 2 && prefix[1] == "kubectl" || prefix[0] == "kubectl" {
 		add("cluster", kubectl.New(streams, prefix))

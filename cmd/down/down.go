@@ -11,15 +11,17 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"syscall"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"coxswain.dev/coxswain/cmd/cli"
 	"coxswain.dev/coxswain/cmd/layout"
+	"coxswain.dev/coxswain/cmd/node"
 	"coxswain.dev/coxswain/internal/instance"
 	"coxswain.dev/coxswain/internal/kubeconfig"
+	"coxswain.dev/coxswain/internal/nodespace"
 	"coxswain.dev/coxswain/nodeagent/cleanup"
 	"coxswain.dev/coxswain/proxy"
 	"coxswain.dev/coxswain/proxy/network"
@@ -65,7 +67,7 @@ func (f *flags) run(ctx context.Context, progress cli.Progress) error {
 	if err != nil {
 		return err
 	}
-	if err := stop(ctx, dir, f.timeout); err != nil {
+	if err := dir.Stop(ctx, f.timeout); err != nil {
 		return err
 	}
 	progress.Done("process stopped", time.Since(began))
@@ -85,7 +87,7 @@ func (f *flags) run(ctx context.Context, progress cli.Progress) error {
 	}
 	l := layout.Layout{Dir: dir, Record: record}
 	if record.NodeName != "" {
-		step("containers removed", func() error { return cleanup.Node(ctx, l.Cleanup(f.deleteData)) })
+		step("containers removed", func() error { return f.removeNodes(ctx, l) })
 		step("network removed", func() error { return removeNetwork(l) })
 	}
 	if record.Kubeconfig != "" {
@@ -96,6 +98,24 @@ func (f *flags) run(ctx context.Context, progress cli.Progress) error {
 		step("data deleted", func() error { return os.RemoveAll(string(dir)) })
 	}
 	return errors.Join(errs...)
+}
+
+// removeNodes removes what runs on the nodes. Those with namespaces of their own need a process in there.
+func (f *flags) removeNodes(ctx context.Context, l layout.Layout) error {
+	nodes := l.Nodes()
+	errs := make([]error, len(nodes))
+	var all sync.WaitGroup
+	for i, n := range nodes {
+		all.Go(func() {
+			if i == 0 {
+				errs[i] = cleanup.Node(ctx, n.Cleanup(f.deleteData))
+				return
+			}
+			errs[i] = node.Remove(ctx, n, f.deleteData)
+		})
+	}
+	all.Wait()
+	return errors.Join(append(errs, nodespace.RemoveAll(l.Handles()))...)
 }
 
 func removeNetwork(l layout.Layout) error {
@@ -115,40 +135,4 @@ func removeNetwork(l layout.Layout) error {
 		ServiceCIDRs: config.ServiceCIDRs,
 	})
 	return errors.Join(table, network.Remove(config))
-}
-
-// stop ends the process that holds dir, if there is one.
-func stop(ctx context.Context, dir instance.Dir, timeout time.Duration) error {
-	pid, err := dir.Holder()
-	if err != nil || pid == 0 {
-		return err
-	}
-	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil && !errors.Is(err, syscall.ESRCH) {
-		return fmt.Errorf("stopping process %d: %w", pid, err)
-	}
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.NewTimer(timeout)
-	defer deadline.Stop()
-	killed := false
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-deadline.C:
-			if killed {
-				return fmt.Errorf("process %d does not end even when killed", pid)
-			}
-			killed = true
-			deadline.Reset(10 * time.Second)
-			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
-				return fmt.Errorf("killing process %d: %w", pid, err)
-			}
-		case <-tick.C:
-			holder, err := dir.Holder()
-			if err != nil || holder != pid {
-				return err
-			}
-		}
-	}
 }

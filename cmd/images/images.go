@@ -8,12 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"coxswain.dev/coxswain/cmd/cli"
+	"coxswain.dev/coxswain/cmd/layout"
 	"coxswain.dev/coxswain/internal/images"
 	"coxswain.dev/coxswain/internal/instance"
 )
@@ -78,5 +78,5 @@ func socketOf(dir instance.Dir) (string, error) {
 	if record.NodeName == "" {
 		return "", errors.New("the nodes of this cluster are simulated and hold no images")
 	}
-	return filepath.Join(instance.ContainerdState(record.RunDir), "c.sock"), nil
+	return layout.Layout{Dir: dir, Record: record}.First().Socket(), nil
 }

@@ -3,15 +3,17 @@
 
 // Package layout says where the parts of a cluster on this machine have their folders and kernel objects, so that `up`,
 // which makes them, and `down`, which removes them, cannot disagree.
+//
+//	layout.go  what the cluster has once
+//	node.go    what each of its nodes has
 package layout
 
 import (
 	"fmt"
 	"net/netip"
+	"path/filepath"
 
 	"coxswain.dev/coxswain/internal/instance"
-	"coxswain.dev/coxswain/nodeagent/cleanup"
-	"coxswain.dev/coxswain/nodeagent/containerd"
 	"coxswain.dev/coxswain/proxy"
 	"coxswain.dev/coxswain/proxy/network"
 )
@@ -22,51 +24,47 @@ type Layout struct {
 	Record instance.Record
 }
 
-// NodeDir is the root folder of the first node.
-func (l Layout) NodeDir() string { return l.Dir.Path("node", l.Record.NodeName) }
-
-// Containerd is the configuration of the first node's containerd.
-func (l Layout) Containerd() containerd.Config {
-	root := l.Dir.Path("node", l.Record.NodeName, "containerd")
-	return containerd.Config{
-		Root:    root,
-		State:   instance.ContainerdState(l.Record.RunDir),
-		BinDir:  l.Dir.Path("bin"),
-		CNIDir:  root + "/cni",
-		LogFile: l.Dir.Path("containerd.log"),
+// Nodes are the real nodes of this machine, the first one before the others.
+func (l Layout) Nodes() []Node {
+	names := l.Record.NodeNames()
+	nodes := make([]Node, 0, len(names))
+	for i, name := range names {
+		nodes = append(nodes, Node{Layout: l, Number: i + 1, Name: name})
 	}
+	return nodes
 }
 
-// CgroupRoot is above the cgroups of all pods.
-func (l Layout) CgroupRoot() string {
-	if l.Record.Name == "coxswain" {
-		return "/coxswain"
-	}
-	return "/coxswain-" + l.Record.Name
-}
+// First is the node that runs in the main process and in the machine's own namespaces.
+func (l Layout) First() Node { return Node{Layout: l, Number: 1, Name: l.Record.NodeName} }
 
-// PodBridge is the bridge that pods hang on.
-func (l Layout) PodBridge() string { return instance.Prefix(l.Record.Name) + "-pods" }
+// prefix is what the names of network interfaces begin with.
+func (l Layout) prefix() string { return instance.Prefix(l.Record.Name) }
 
-// Network is the node network.
+// Handles is the folder through which the namespaces of further nodes are kept and found again.
+func (l Layout) Handles() string { return filepath.Join(l.Record.RunDir, "ns") }
+
+// PodBridge is the bridge that pods hang on. Each node has one of that name.
+func (l Layout) PodBridge() string { return l.prefix() + "-pods" }
+
+// Network is the network of the first node and the bridge that all nodes hang on.
 func (l Layout) Network() (network.Config, error) {
-	nodes, err := netip.ParsePrefix(l.Record.NodeCIDR)
+	ranges, err := l.Ranges()
 	if err != nil {
-		return network.Config{}, fmt.Errorf("reading the cluster's record: %w", err)
+		return network.Config{}, err
 	}
-	services, err := netip.ParsePrefix(l.Record.ServiceCIDR)
+	address, err := l.First().Address()
 	if err != nil {
-		return network.Config{}, fmt.Errorf("reading the cluster's record: %w", err)
+		return network.Config{}, err
 	}
 	return network.Config{
-		NodeBridge:   instance.Prefix(l.Record.Name) + "-nodes",
+		NodeBridge:   l.prefix() + "-nodes",
 		PodBridge:    l.PodBridge(),
-		NodeAddress:  netip.PrefixFrom(nodes.Addr().Next(), nodes.Bits()),
-		ServiceCIDRs: []netip.Prefix{services},
+		NodeAddress:  address,
+		ServiceCIDRs: []netip.Prefix{ranges.Services},
 	}, nil
 }
 
-// Table is the nftables table of the service proxy.
+// Table is the nftables table of the service proxy. Each node has one of that name.
 func (l Layout) Table() string {
 	if l.Record.Name == "coxswain" {
 		return proxy.DefaultTable
@@ -74,13 +72,40 @@ func (l Layout) Table() string {
 	return proxy.DefaultTable + "-" + l.Record.Name
 }
 
-// Cleanup is what to remove of the first node; purge removes its folder, images included.
-func (l Layout) Cleanup(purge bool) cleanup.Config {
-	return cleanup.Config{
-		RootDir:    l.NodeDir(),
-		Containerd: l.Containerd(),
-		CgroupRoot: l.CgroupRoot(),
-		Bridge:     l.PodBridge(),
-		Purge:      purge,
+// Ranges are the addresses of a cluster.
+type Ranges struct{ Pods, Nodes, Services netip.Prefix }
+
+// Ranges reads them from the record.
+func (l Layout) Ranges() (Ranges, error) {
+	var ranges Ranges
+	for _, one := range []struct {
+		what, text string
+		into       *netip.Prefix
+	}{
+		{"cluster CIDR", l.Record.PodCIDR, &ranges.Pods},
+		{"node CIDR", l.Record.NodeCIDR, &ranges.Nodes},
+		{"service CIDR", l.Record.ServiceCIDR, &ranges.Services},
+	} {
+		prefix, err := netip.ParsePrefix(one.text)
+		if err != nil {
+			return ranges, fmt.Errorf("reading the %s of the cluster's record: %w", one.what, err)
+		}
+		*one.into = prefix.Masked()
 	}
+	return ranges, nil
+}
+
+// ClusterDNS is the cluster IP of the name server: the tenth, as is usual.
+func (l Layout) ClusterDNS() (netip.Addr, error) {
+	ranges, err := l.Ranges()
+	return nth(ranges.Services, 10), err
+}
+
+// nth is the address n places after the network's own.
+func nth(prefix netip.Prefix, n int) netip.Addr {
+	address := prefix.Addr()
+	for range n {
+		address = address.Next()
+	}
+	return address
 }

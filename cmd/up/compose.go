@@ -36,6 +36,8 @@ type cluster struct {
 	containerd *containerd.Daemon
 	apiserver  *apiserver.Server
 	cache      *sharedcache.Cache
+	// surplus are the names of nodes that an earlier run had and this one does not.
+	surplus []string
 }
 
 func newCluster(s *settings, progress cli.Progress) *cluster {
@@ -48,7 +50,7 @@ func newCluster(s *settings, progress cli.Progress) *cluster {
 //	network ─► API server ─┬─► kubeconfig ─► our CRDs ─► informers ─► controllers, scheduler, node, proxy ─► ready
 //	           containerd ─┘
 func (c *cluster) run(ctx context.Context, ready func()) error {
-	if err := c.prepare(); err != nil {
+	if err := c.prepare(ctx); err != nil {
 		return err
 	}
 	group := &lifecycle.Group{Observer: c.observer()}
@@ -58,6 +60,7 @@ func (c *cluster) run(ctx context.Context, ready func()) error {
 	group.Add("", foundation)
 	group.AddLater("kubeconfig", c.publishKubeconfig)
 	group.AddLater("CRDs", c.installCRDs)
+	group.AddLater("", c.forgetSurplus)
 	group.AddLater("", c.newCache)
 	parts := &lifecycle.Together{Observer: c.observer()}
 	parts.Add("controllers", c.newControllers)
@@ -77,7 +80,7 @@ func (c *cluster) observer() lifecycle.Observer {
 }
 
 // prepare makes folders and certificates, and writes the record by which `coxswain down` finds what this run makes.
-func (c *cluster) prepare() error {
+func (c *cluster) prepare(ctx context.Context) error {
 	began := time.Now()
 	if err := os.MkdirAll(c.runDir, 0o755); err != nil {
 		return fmt.Errorf("making %s for sockets: %w; choose another with --run-dir", c.runDir, errors.Unwrap(err))
@@ -97,7 +100,10 @@ func (c *cluster) prepare() error {
 		ServiceCIDR: c.services.String(),
 	}
 	if !c.simulate {
-		record.NodeName = c.nodeName
+		record.NodeName, record.MoreNodes = c.nodeName, c.moreNodes
+	}
+	if err := c.removeSurplus(ctx); err != nil {
+		return err
 	}
 	if err := c.dir.Save(record); err != nil {
 		return err

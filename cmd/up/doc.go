@@ -10,5 +10,6 @@
 //	compose.go  which parts there are and in which order they start
 //	parts.go    how API server, controllers and scheduler are configured
 //	nodes.go    the same for what runs on a node; simulated.go where there is none
+//	further.go  the second node and those after it, which are processes of their own
 //	endpoints.go  health and metrics of the parts
 package up

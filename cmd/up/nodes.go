@@ -44,7 +44,7 @@ func (c *cluster) addContainerd(parts *lifecycle.Together) {
 		return
 	}
 	parts.Add("containerd", func(context.Context) (lifecycle.Component, error) {
-		daemon, err := containerd.New(c.layout.Containerd())
+		daemon, err := containerd.New(c.layout.First().Containerd())
 		if err != nil {
 			return nil, err
 		}
@@ -61,6 +61,9 @@ func (c *cluster) addNodes(parts *lifecycle.Together) {
 	}
 	parts.Add("node agent", c.newNodeAgent)
 	parts.Add("proxy and DNS", c.newProxy)
+	for _, n := range c.layout.Nodes()[1:] {
+		parts.Add("node "+n.Name, func(context.Context) (lifecycle.Component, error) { return c.newFurtherNode(n) })
+	}
 }
 
 func (c *cluster) newNodeAgent(context.Context) (lifecycle.Component, error) {
@@ -73,11 +76,11 @@ func (c *cluster) newNodeAgent(context.Context) (lifecycle.Component, error) {
 		NewCache:        c.cache.NewCache,
 		NodeName:        c.nodeName,
 		NodeIPs:         []string{c.nodeAddress.String()},
-		RootDir:         c.layout.NodeDir(),
+		RootDir:         string(c.layout.First().Dir()),
 		RuntimeEndpoint: c.containerd.Endpoint(),
-		CNIDir:          c.layout.Containerd().CNIDir,
+		CNIDir:          c.layout.First().Containerd().CNIDir,
 		Bridge:          c.layout.PodBridge(),
-		CgroupRoot:      c.layout.CgroupRoot(),
+		CgroupRoot:      c.layout.First().CgroupRoot(),
 		ClusterDNS:      []string{c.dnsAddr.String()},
 		Addresses:       []string{netip.AddrPortFrom(c.nodeAddress, uint16(c.port(10250))).String()},
 		TLS:             serverTLS(pair),
@@ -106,7 +109,7 @@ func (c *cluster) newProxy(context.Context) (lifecycle.Component, error) {
 // awaitNodes blocks until every node that this process runs is Ready.
 func (c *cluster) awaitNodes(ctx context.Context) error {
 	began := time.Now()
-	wanted := max(1, c.simulatedNodes)
+	wanted := max(1+len(c.moreNodes), c.simulatedNodes)
 	informer, err := c.view().GetInformer(ctx, &corev1.Node{})
 	if err != nil {
 		return fmt.Errorf("watching nodes: %w", err)
@@ -143,7 +146,11 @@ func (c *cluster) awaitNodes(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
-	c.progress.Done("node Ready", time.Since(began))
+	what := "node Ready"
+	if wanted > 1 {
+		what = fmt.Sprintf("%d nodes Ready", wanted)
+	}
+	c.progress.Done(what, time.Since(began))
 	return nil
 }
 

@@ -26,7 +26,7 @@ type flags struct {
 	securePort                                  int
 	componentPorts                              string
 	clusterCIDR, serviceCIDR, nodeCIDR          string
-	simulatedNodes                              int
+	nodeCount, simulatedNodes                   int
 	detach                                      bool
 	timeout                                     time.Duration
 	verbosity                                   int
@@ -58,6 +58,7 @@ func (o *flags) addFlags(set *pflag.FlagSet) {
 	set.StringVar(&o.clusterCIDR, "cluster-cidr", o.clusterCIDR, "addresses of pods")
 	set.StringVar(&o.serviceCIDR, "service-cidr", o.serviceCIDR, "addresses of Services")
 	set.StringVar(&o.nodeCIDR, "node-cidr", o.nodeCIDR, "addresses of nodes, on a bridge of this machine")
+	set.IntVar(&o.nodeCount, "nodes", o.nodeCount, "how many real nodes to run, each after the first in namespaces of its own (default as many as last time, 1 at first)")
 	set.IntVar(&o.simulatedNodes, "simulated-nodes", o.simulatedNodes, "run that many simulated nodes and no real one (without root rights: 1)")
 	set.BoolVarP(&o.detach, "detach", "d", o.detach, "return when the cluster is ready and leave it running in the background")
 	set.DurationVar(&o.timeout, "timeout", o.timeout, "with --detach: how long to wait for a ready cluster")
@@ -69,6 +70,8 @@ type settings struct {
 	flags
 	dir      instance.Dir
 	simulate bool
+	// moreNodes are the names of the real nodes after the first.
+	moreNodes []string
 	// addresses derived from the CIDRs
 	pods, services, nodes              netip.Prefix
 	nodeAddress, kubernetesIP, dnsAddr netip.Addr
@@ -87,8 +90,8 @@ func (o *flags) complete() (*settings, error) {
 	if s.runDir == "" {
 		s.runDir = instance.DefaultRunDir(s.name)
 	}
-	if len(s.runDir) > 40 {
-		bad("run-dir", "%q is longer than 40 characters, and the sockets in it have to fit 108", s.runDir)
+	if len(s.runDir) > maxRunDir {
+		bad("run-dir", "%q is longer than %d characters, and the sockets in it have to fit 108", s.runDir, maxRunDir)
 	}
 	if s.nodeName == "" {
 		host, err := os.Hostname()
@@ -102,6 +105,15 @@ func (o *flags) complete() (*settings, error) {
 	}
 	if s.securePort < 1 || s.securePort > 65535 {
 		bad("secure-port", "%d is no port; it must be between 1 and 65535", s.securePort)
+	}
+	if s.nodeCount < 0 || s.nodeCount > maxNodes {
+		bad("nodes", "%d must be between 1 and %d", s.nodeCount, maxNodes)
+	}
+	if s.nodeCount > 0 && s.simulatedNodes > 0 {
+		bad("nodes", "real and simulated nodes do not go together; leave out --nodes or --simulated-nodes")
+	}
+	if s.nodeCount > 1 && os.Geteuid() != 0 {
+		bad("nodes", "%d real nodes need root rights; without them use --simulated-nodes=%d", s.nodeCount, s.nodeCount)
 	}
 	if s.componentPorts != "default" && s.componentPorts != "auto" {
 		bad("component-ports", `%q must be "default" or "auto"`, s.componentPorts)
@@ -144,7 +156,37 @@ func (o *flags) complete() (*settings, error) {
 		s.simulatedNodes = 1
 	}
 	s.simulate = s.simulatedNodes > 0
+	if s.simulate {
+		return s, nil
+	}
+	previous, err := s.dir.Load()
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	if s.nodeCount == 0 {
+		s.nodeCount = max(1, len(previous.NodeNames()))
+	}
+	if room := roomFor(s.pods, s.nodes); s.nodeCount > room {
+		return nil, fmt.Errorf("--nodes: --cluster-cidr=%s and --node-cidr=%s have room for %d nodes only", s.pods, s.nodes, room)
+	}
+	for number := 2; number <= s.nodeCount; number++ {
+		s.moreNodes = append(s.moreNodes, fmt.Sprintf("%s-%d", s.nodeName, number))
+	}
 	return s, nil
+}
+
+const (
+	// maxNodes is far more than one machine carries, and few enough for names and addresses.
+	maxNodes = 99
+	// maxRunDir leaves room for the sockets of the node with the highest number.
+	maxRunDir = 37
+	// podBits is the size of a node's pod range, as the controller manager allocates it.
+	podBits = 24
+)
+
+// roomFor is how many nodes find a range for their pods and an address of their own.
+func roomFor(pods, nodes netip.Prefix) int {
+	return min(1<<(podBits-pods.Bits()), 1<<(nodes.Addr().BitLen()-nodes.Bits())-2)
 }
 
 // server is the URL of the API server for people on this machine.

@@ -13,11 +13,15 @@ func TestCompleteNamesEveryWrongFlag(t *testing.T) {
 		change func(*flags)
 		want   []string // parts of the error; none means it is right
 	}{
-		"the defaults are right":       {change: func(*flags) {}},
-		"a port that is none":          {change: func(o *flags) { o.securePort = 70000 }, want: []string{"--secure-port: 70000 is no port"}},
-		"networks that overlap":        {change: func(o *flags) { o.nodeCIDR = "10.244.3.0/24" }, want: []string{"10.244.0.0/16 and 10.244.3.0/24 overlap"}},
-		"a network that is none":       {change: func(o *flags) { o.clusterCIDR = "10.0.0.0" }, want: []string{`--cluster-cidr: "10.0.0.0" is not an IPv4 network`}},
-		"a network that is too small":  {change: func(o *flags) { o.serviceCIDR = "10.1.0.0/30" }, want: []string{"--service-cidr:", "too small"}},
+		"the defaults are right":      {change: func(*flags) {}},
+		"a port that is none":         {change: func(o *flags) { o.securePort = 70000 }, want: []string{"--secure-port: 70000 is no port"}},
+		"networks that overlap":       {change: func(o *flags) { o.nodeCIDR = "10.244.3.0/24" }, want: []string{"10.244.0.0/16 and 10.244.3.0/24 overlap"}},
+		"a network that is none":      {change: func(o *flags) { o.clusterCIDR = "10.0.0.0" }, want: []string{`--cluster-cidr: "10.0.0.0" is not an IPv4 network`}},
+		"a network that is too small": {change: func(o *flags) { o.serviceCIDR = "10.1.0.0/30" }, want: []string{"--service-cidr:", "too small"}},
+		"more nodes than there is room": {
+			change: func(o *flags) { o.nodeCount, o.nodeCIDR = 7, "10.245.0.0/29" }, want: []string{"--nodes:", "room for 6 nodes only"}},
+		"real and simulated nodes":     {change: func(o *flags) { o.nodeCount, o.simulatedNodes = 2, 2 }, want: []string{"--nodes: real and simulated"}},
+		"a negative number of nodes":   {change: func(o *flags) { o.nodeCount = -1 }, want: []string{"--nodes: -1 must be between 1 and 99"}},
 		"two wrong flags in one error": {change: func(o *flags) { o.name, o.nodeName = "No", "a_b" }, want: []string{"--name:", "--node-name:"}},
 		"a run dir too long for sockets": {
 			change: func(o *flags) { o.runDir = "/" + strings.Repeat("x", 60) }, want: []string{"--run-dir:"}},
