@@ -63,15 +63,20 @@ func wantedRoutes(self string, clusterCIDRs, neighbours []netip.Prefix, nodes []
 			continue
 		}
 		pods, err := netip.ParsePrefix(node.Spec.PodCIDR)
-		if err != nil || !pods.Addr().Is4() || !slices.ContainsFunc(clusterCIDRs, func(p netip.Prefix) bool {
-			return p.Bits() <= pods.Bits() && p.Contains(pods.Addr())
-		}) {
+		if err != nil || !pods.Addr().Is4() || !ours(clusterCIDRs, pods) {
 			continue
 		}
 		wanted = append(wanted, route{pods.Masked(), via})
 	}
 	slices.SortFunc(wanted, route.compare)
 	return slices.CompactFunc(wanted, func(a, b route) bool { return a.pods == b.pods })
+}
+
+// ours tells whether pods are those of this cluster. Another cluster of the machine keeps its own routes.
+func ours(clusterCIDRs []netip.Prefix, pods netip.Prefix) bool {
+	return slices.ContainsFunc(clusterCIDRs, func(p netip.Prefix) bool {
+		return p.Bits() <= pods.Bits() && p.Contains(pods.Addr())
+	})
 }
 
 func internalIP(node *corev1.Node) (netip.Addr, bool) {

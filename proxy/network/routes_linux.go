@@ -33,7 +33,7 @@ func SyncRoutes(self string, clusterCIDRs []netip.Prefix, nodes []*corev1.Node) 
 	var errs []error
 	for i := range existing {
 		r, ok := podRoute(&existing[i])
-		if !ok {
+		if !ok || !ours(clusterCIDRs, r.pods) {
 			continue
 		}
 		if keep[r.pods] {

@@ -118,6 +118,9 @@ func Remove(cfg Config) error {
 	routes, err := listOwnRoutes()
 	errs = append(errs, err)
 	for i := range routes {
+		if via, ok := netip.AddrFromSlice(routes[i].Gw.To4()); !ok || !cfg.NodeAddress.Masked().Contains(via) {
+			continue // of another cluster, or gone with its bridge
+		}
 		if err := netlink.RouteDel(&routes[i]); err != nil && !errors.Is(err, unix.ESRCH) {
 			errs = append(errs, fmt.Errorf("deleting the route to %s: %w", routes[i].Dst, err))
 		}
