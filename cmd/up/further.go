@@ -81,8 +81,8 @@ func (c *cluster) removeSurplus(ctx context.Context) error {
 	return nil
 }
 
-// forgetSurplus deletes the Node objects of removed nodes, so that their pods are given to others. It is a step, not a
-// part.
+// forgetSurplus deletes the Node objects of removed nodes and the pods there, which nobody runs any more, so that others
+// take their place at once. It is a step, not a part.
 func (c *cluster) forgetSurplus(ctx context.Context) (lifecycle.Component, error) {
 	if len(c.surplus) == 0 {
 		return nil, nil
@@ -96,6 +96,21 @@ func (c *cluster) forgetSurplus(ctx context.Context) (lifecycle.Component, error
 		if err := client.IgnoreNotFound(admin.Delete(ctx, gone)); err != nil {
 			return nil, fmt.Errorf("deleting node %s: %w", name, err)
 		}
+		if err := forgetPods(ctx, admin, name); err != nil {
+			return nil, fmt.Errorf("deleting the pods of node %s: %w", name, err)
+		}
 	}
 	return nil, nil
+}
+
+func forgetPods(ctx context.Context, admin client.Client, node string) error {
+	pods := &corev1.PodList{}
+	if err := admin.List(ctx, pods, client.MatchingFields{"spec.nodeName": node}); err != nil {
+		return err
+	}
+	var errs []error
+	for i := range pods.Items {
+		errs = append(errs, client.IgnoreNotFound(admin.Delete(ctx, &pods.Items[i], client.GracePeriodSeconds(0))))
+	}
+	return errors.Join(errs...)
 }

@@ -17,6 +17,7 @@ import (
 	. "github.com/onsi/gomega"
 	"github.com/vishvananda/netlink"
 
+	"coxswain.dev/coxswain/internal/instance"
 	"coxswain.dev/coxswain/test/env"
 )
 
@@ -28,12 +29,12 @@ var _ = Describe("coxswain down", Serial, func() {
 		before := everything()
 		other, err := NewCluster(dir)
 		Expect(err).NotTo(HaveOccurred())
-		other.flags = append(other.flags, "--name=gone", "--node-name=e2e", "--run-dir=/run/coxswain/gone",
+		other.flags = append(other.flags, "--name=gone", "--nodes=2", "--run-dir=/run/coxswain/gone",
 			"--cluster-cidr=10.227.0.0/16", "--service-cidr=10.228.0.0/16", "--node-cidr=10.229.0.0/24")
 		Expect(other.Up(ctx)).To(Succeed())
 		_, err = other.Run(ctx, "images", "load", "--data-dir="+filepath.Join(dir, "data"), filepath.Join(env.Root(), "bin", "images", "web-v1.tar"))
 		Expect(err).NotTo(HaveOccurred())
-		_, err = other.RunWithInput(ctx, web("default", 2), other.KubectlArgs("apply", "-f", "-")...)
+		_, err = other.RunWithInput(ctx, web("default", 4), other.KubectlArgs("apply", "-f", "-")...)
 		Expect(err).NotTo(HaveOccurred())
 		_, err = other.Kubectl(ctx, "rollout", "status", "deployment/web", "--timeout=60s")
 		Expect(err).NotTo(HaveOccurred())
@@ -76,6 +77,9 @@ func everything() []string {
 	links, err := netlink.LinkList()
 	Expect(err).NotTo(HaveOccurred())
 	for _, link := range links {
+		if strings.HasPrefix(link.Attrs().Name, instance.Prefix("gone")) {
+			note("interface", link.Attrs().Name)
+		}
 		addresses, err := netlink.AddrList(link, netlink.FAMILY_V4)
 		Expect(err).NotTo(HaveOccurred())
 		for _, address := range addresses {
@@ -91,7 +95,7 @@ func everything() []string {
 			note("table", table.Name)
 		}
 	}
-	cgroups, err := filepath.Glob("/sys/fs/cgroup/*/coxswain-gone")
+	cgroups, err := filepath.Glob("/sys/fs/cgroup/*/coxswain-gone*")
 	Expect(err).NotTo(HaveOccurred())
 	note("cgroup", cgroups...)
 	if _, err := os.Stat("/run/coxswain/gone"); !errors.Is(err, fs.ErrNotExist) {
