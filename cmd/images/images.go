@@ -32,7 +32,7 @@ func newLoad(streams cli.Streams) *cobra.Command {
 	dataDir := string(instance.DefaultDir())
 	command := &cobra.Command{
 		Use:   "load FILE...",
-		Short: "Load image archives (docker save, ctr images export) into the nodes of this machine",
+		Short: "Load image archives (docker save, OCI layout) into the nodes of this machine",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(command *cobra.Command, files []string) error {
 			socket, err := socketOf(instance.Dir(dataDir))
@@ -41,14 +41,15 @@ func newLoad(streams cli.Streams) *cobra.Command {
 			}
 			for _, file := range files {
 				began := time.Now()
-				all, err := images.Open(file)
+				archive, err := images.Open(command.Context(), file, "")
 				if err != nil {
 					return err
 				}
-				if err := images.Load(command.Context(), socket, all...); err != nil {
+				err = images.Load(command.Context(), socket, archive.Images...)
+				if err := errors.Join(err, archive.Close()); err != nil {
 					return fmt.Errorf("loading %s: %w", file, err)
 				}
-				for _, image := range all {
+				for _, image := range archive.Images {
 					cli.Progress{Out: streams.Out}.Done(image.Name, time.Since(began))
 				}
 			}

@@ -5,6 +5,7 @@
 // container software on the machine that builds them.
 //
 //	Build(Spec)  files on an empty file system → an OCI image; the same input gives the same digest
-//	Save, Open   images ⇄ a tar file that `docker load` and `ctr images import` read as well
+//	Save         images → a tar file that `docker load` and `ctr images import` read as well
+//	Open, Read   a tar file of docker save, an OCI layout or Save, plain or compressed → images
 //	Load         images → a running containerd, over its own API (content, images, leases)
 package images

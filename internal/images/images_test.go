@@ -47,10 +47,12 @@ func TestSavedImagesAreReadBackAsTheyWere(t *testing.T) {
 	if err := Save(file, made); err != nil {
 		t.Fatal(err)
 	}
-	read, err := Open(file)
+	archive, err := Open(t.Context(), file, "")
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer func() { _ = archive.Close() }()
+	read := archive.Images
 	if len(read) != 1 || read[0].Name != "coxswain.dev/tool:v1" {
 		t.Fatalf("read %+v", read)
 	}
@@ -96,7 +98,7 @@ func TestRefused(t *testing.T) {
 			t.Errorf("%s was accepted", name)
 		}
 	}
-	if _, err := Open(filepath.Join(t.TempDir(), "none.tar")); err == nil {
+	if _, err := Open(t.Context(), filepath.Join(t.TempDir(), "none.tar"), ""); err == nil {
 		t.Error("a missing file was read")
 	}
 }

@@ -16,7 +16,6 @@ import (
 	store "github.com/containerd/containerd/api/services/images/v1"
 	leases "github.com/containerd/containerd/api/services/leases/v1"
 	containerdtypes "github.com/containerd/containerd/api/types"
-	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -119,11 +118,15 @@ func (l loader) load(ctx context.Context, image Named) error {
 
 // name makes the image known by its tag and by its digest, as a pull would, and waits for CRI to notice.
 func (l loader) name(ctx context.Context, reference string, target v1.Descriptor) error {
-	tag, err := name.NewTag(reference)
+	canonical, err := Canonical(reference)
 	if err != nil {
 		return err
 	}
-	for _, called := range []string{tag.Name(), tag.Context().Name() + "@" + target.Digest.String()} {
+	repository, err := repository(canonical)
+	if err != nil {
+		return err
+	}
+	for _, called := range []string{canonical, repository + "@" + target.Digest.String()} {
 		image := &store.Image{
 			Name:   called,
 			Labels: map[string]string{"io.cri-containerd.image": "managed"},
@@ -137,7 +140,7 @@ func (l loader) name(ctx context.Context, reference string, target v1.Descriptor
 			return fmt.Errorf("naming it %s: %w", called, err)
 		}
 	}
-	return l.wait(ctx, tag.Name(), target.Digest.String())
+	return l.wait(ctx, canonical, target.Digest.String())
 }
 
 // wait returns when CRI, which learns of images from containerd's events, knows reference as digest.

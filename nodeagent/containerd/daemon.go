@@ -170,11 +170,12 @@ func (d *Daemon) comeUp(ctx context.Context) error {
 			return fmt.Errorf("looking for images: %w", err)
 		}
 		for _, file := range files {
-			found, err := images.Open(file)
+			found, err := images.Open(ctx, file, "")
 			if err != nil {
 				return err
 			}
-			wanted = append(wanted, found...)
+			defer func() { _ = found.Close() }() // only read from
+			wanted = append(wanted, found.Images...)
 		}
 	}
 	return images.Load(ctx, d.config.Socket(), wanted...)

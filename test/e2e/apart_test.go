@@ -102,9 +102,10 @@ var _ = Describe("The six parts as six processes", Serial, func() {
 		Eventually(func() (string, error) {
 			return run("wait", "--for=condition=Ready", "node/apart", "--timeout=1s")
 		}, "60s", "200ms").Should(ContainSubstring("condition met"))
-		archive, err := images.Open(filepath.Join(env.Root(), "bin", "images", "web-v1.tar"))
+		archive, err := images.Open(ctx, filepath.Join(env.Root(), "bin", "images", "web-v1.tar"), "")
 		Expect(err).NotTo(HaveOccurred())
-		Expect(images.Load(ctx, runtime.Socket(), archive...)).To(Succeed())
+		Expect(images.Load(ctx, runtime.Socket(), archive.Images...)).To(Succeed())
+		Expect(archive.Close()).To(Succeed())
 
 		manifest := filepath.Join(dir, "web.yaml")
 		Expect(os.WriteFile(manifest, []byte(web("default", 2)), 0o600)).To(Succeed())

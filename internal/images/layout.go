@@ -1,0 +1,168 @@
+// Copyright The Coxswain Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package images
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"path"
+	"runtime"
+	"slices"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/partial"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+// How archives name their images: in full by containerd's annotation; by OCI's in full or only by a tag.
+const (
+	containerdName = "io.containerd.image.name"
+	refName        = "org.opencontainers.image.ref.name"
+	referenceType  = "vnd.docker.reference.type" // on what is about an image and is none, such as its provenance
+)
+
+// maxNesting is how deep indexes may refer to indexes.
+const maxNesting = 4
+
+// fromLayout reads the images of an OCI layout: of each, the one for this machine.
+func fromLayout(index tarIndex) ([]Named, error) {
+	var top v1.IndexManifest
+	if err := index.decode("index.json", &top); err != nil {
+		return nil, err
+	}
+	var (
+		found   []Named
+		foreign []string
+	)
+	for _, descriptor := range top.Manifests {
+		images, others, err := resolve(index, descriptor, maxNesting)
+		if err != nil {
+			return nil, err
+		}
+		foreign = append(foreign, others...)
+		called, err := nameOf(descriptor)
+		if err != nil {
+			return nil, err
+		}
+		for _, image := range images {
+			found = append(found, Named{Name: called, Image: image})
+		}
+	}
+	if len(found) == 0 && len(foreign) > 0 {
+		slices.Sort(foreign)
+		return nil, fmt.Errorf("its images are for %s; this machine is linux/%s", strings.Join(slices.Compact(foreign), ", "), runtime.GOARCH)
+	}
+	return found, nil
+}
+
+// nameOf is the canonical name that an index gives an image, empty when it gives none or only a tag.
+func nameOf(descriptor v1.Descriptor) (string, error) {
+	called := descriptor.Annotations[containerdName]
+	if called == "" {
+		called = descriptor.Annotations[refName]
+		if !strings.ContainsAny(called, ":/") {
+			return "", nil
+		}
+	}
+	return Canonical(called)
+}
+
+// resolve follows a descriptor to at most one image, and tells for which platforms there are others.
+func resolve(index tarIndex, descriptor v1.Descriptor, depth int) (found []v1.Image, foreign []string, err error) {
+	if descriptor.Annotations[referenceType] != "" || descriptor.Platform != nil && descriptor.Platform.OS == "unknown" {
+		return nil, nil, nil
+	}
+	if !runsHere(descriptor.Platform) {
+		return nil, []string{descriptor.Platform.String()}, nil
+	}
+	switch descriptor.MediaType {
+	case types.OCIManifestSchema1, types.DockerManifestSchema2:
+		image, platform, err := layoutImage(index, descriptor)
+		if err != nil {
+			return nil, nil, err
+		}
+		if !runsHere(platform) {
+			return nil, []string{platform.String()}, nil
+		}
+		return []v1.Image{image}, nil, nil
+	case types.OCIImageIndex, types.DockerManifestList:
+	default:
+		return nil, nil, nil // artifacts of other kinds may lie beside images
+	}
+	if depth == 0 {
+		return nil, nil, fmt.Errorf("index %s lies too deep in others", descriptor.Digest)
+	}
+	raw, err := layoutDocument(index, descriptor)
+	if err != nil {
+		return nil, nil, err
+	}
+	var list v1.IndexManifest
+	if err := json.Unmarshal(raw, &list); err != nil {
+		return nil, nil, fmt.Errorf("reading index %s: %w", descriptor.Digest, err)
+	}
+	for _, child := range list.Manifests {
+		images, others, err := resolve(index, child, depth-1)
+		if err != nil {
+			return nil, nil, err
+		}
+		foreign = append(foreign, others...)
+		if len(images) > 0 {
+			return images[:1], nil, nil
+		}
+	}
+	return nil, foreign, nil
+}
+
+// layoutImage reads one image's documents and finds its layers.
+func layoutImage(index tarIndex, descriptor v1.Descriptor) (v1.Image, *v1.Platform, error) {
+	raw, err := layoutDocument(index, descriptor)
+	if err != nil {
+		return nil, nil, err
+	}
+	var manifest v1.Manifest
+	if err := json.Unmarshal(raw, &manifest); err != nil {
+		return nil, nil, fmt.Errorf("reading manifest %s: %w", descriptor.Digest, err)
+	}
+	config, err := layoutDocument(index, manifest.Config)
+	if err != nil {
+		return nil, nil, err
+	}
+	var platform v1.Platform
+	if err := json.Unmarshal(config, &platform); err != nil {
+		return nil, nil, fmt.Errorf("reading configuration %s: %w", manifest.Config.Digest, err)
+	}
+	image := assembled{mediaType: descriptor.MediaType, manifest: raw, config: config}
+	for _, layer := range manifest.Layers {
+		at, err := index.find(blobPath(layer.Digest))
+		if err != nil {
+			return nil, nil, err
+		}
+		if at.size != layer.Size {
+			return nil, nil, fmt.Errorf("layer %s has %d bytes where %d are announced", layer.Digest, at.size, layer.Size)
+		}
+		image.layers = append(image.layers, section(index.file, at, layer))
+	}
+	whole, err := partial.CompressedToImage(image)
+	return whole, &platform, err
+}
+
+// layoutDocument reads a blob of JSON and checks that it is the one that was meant.
+func layoutDocument(index tarIndex, descriptor v1.Descriptor) ([]byte, error) {
+	raw, err := index.document(blobPath(descriptor.Digest))
+	if err != nil {
+		return nil, err
+	}
+	digest, _, err := v1.SHA256(bytes.NewReader(raw))
+	if err != nil {
+		return nil, err
+	}
+	if digest != descriptor.Digest {
+		return nil, fmt.Errorf("blob %s has the digest %s", descriptor.Digest, digest)
+	}
+	return raw, nil
+}
+
+func blobPath(digest v1.Hash) string { return path.Join("blobs", digest.Algorithm, digest.Hex) }
