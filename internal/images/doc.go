@@ -7,5 +7,5 @@
 //	Build(Spec)  files on an empty file system → an OCI image; the same input gives the same digest
 //	Save         images → a tar file that `docker load` and `ctr images import` read as well
 //	Open, Read   a tar file of docker save, an OCI layout or Save, plain or compressed → images
-//	Load         images → a running containerd, over its own API (content, images, leases)
+//	Nodes, Load  images → containerds that run, over their own API (content, images, leases), all at once
 package images

@@ -4,12 +4,12 @@
 package images
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 
 	content "github.com/containerd/containerd/api/services/content/v1"
@@ -17,143 +17,221 @@ import (
 	leases "github.com/containerd/containerd/api/services/leases/v1"
 	containerdtypes "github.com/containerd/containerd/api/types"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 )
 
-// namespace is the one in which containerd's CRI service looks for images.
-const namespace = "k8s.io"
+const (
+	// leaseTime bounds how long what we wrote is kept when we are killed before it became an image.
+	leaseTime = time.Hour
+	// cleanUpTime is what taking back an interrupted load may take.
+	cleanUpTime = 5 * time.Second
+	// chunk is how much of a layer goes into one message; containerd takes up to 16 MiB.
+	chunk = 1 << 20
+)
 
 // Load puts images into the containerd that listens on socket and returns once pods can use them. What is there
 // already is left alone.
 func Load(ctx context.Context, socket string, images ...Named) (retErr error) {
-	conn, err := grpc.NewClient("unix://"+socket, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	node, err := Connect(Target{Socket: socket})
 	if err != nil {
-		return fmt.Errorf("connecting to containerd: %w", err)
+		return err
 	}
-	defer func() { retErr = errors.Join(retErr, conn.Close()) }()
-	l := loader{
-		content: content.NewContentClient(conn),
-		images:  store.NewImagesClient(conn),
-		cri:     cri.NewImageServiceClient(conn),
-	}
-	ctx = metadata.AppendToOutgoingContext(ctx, "containerd-namespace", namespace)
-
-	// The lease keeps what we write from containerd's garbage collector until an image refers to it.
-	manager := leases.NewLeasesClient(conn)
-	lease, err := manager.Create(ctx, &leases.CreateRequest{Labels: map[string]string{
-		"containerd.io/gc.expire": time.Now().Add(time.Hour).UTC().Format(time.RFC3339),
-	}})
-	if err != nil {
-		return fmt.Errorf("taking a lease: %w", err)
-	}
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		defer cancel()
-		_, _ = manager.Delete(ctx, &leases.DeleteRequest{ID: lease.Lease.ID}) // it expires by itself
-	}()
-	ctx = metadata.AppendToOutgoingContext(ctx, "containerd-lease", lease.Lease.ID)
+	defer func() { retErr = errors.Join(retErr, node.Close()) }()
 	for _, image := range images {
-		if err := l.load(ctx, image); err != nil {
+		if err := node.Load(ctx, image, nil); err != nil {
 			return fmt.Errorf("loading image %s: %w", image.Name, err)
 		}
 	}
 	return nil
 }
 
-type loader struct {
-	content content.ContentClient
-	images  store.ImagesClient
-	cri     cri.ImageServiceClient
-}
-
-func (l loader) load(ctx context.Context, image Named) error {
-	manifest, err := image.Image.Manifest()
+// Load puts an image into the node and returns once pods can use it. Whatever the node has of it is not sent; sent is
+// called with the number of bytes as they go, and may be nil. When Load fails, nothing half-written stays.
+func (n *Node) Load(ctx context.Context, image Named, sent func(int64)) (retErr error) {
+	parts, err := partsOf(image.Image)
 	if err != nil {
-		return fmt.Errorf("reading the manifest: %w", err)
+		return err
 	}
-	// Children come first, and the manifest names them as its references.
-	references := map[string]string{"containerd.io/gc.ref.content.config": manifest.Config.Digest.String()}
-	for i, descriptor := range manifest.Layers {
-		layer, err := image.Image.LayerByDigest(descriptor.Digest)
-		if err != nil {
-			return fmt.Errorf("finding layer %s: %w", descriptor.Digest, err)
+	called, err := Canonical(image.Name)
+	if err != nil {
+		return err
+	}
+	ctx = inNamespace(ctx)
+	// The lease keeps what we write from containerd's garbage collector until an image refers to it, and takes it along
+	// when it ends before that.
+	lease, err := n.leases.Create(ctx, &leases.CreateRequest{Labels: map[string]string{
+		"containerd.io/gc.expire": time.Now().Add(leaseTime).UTC().Format(time.RFC3339),
+	}})
+	if err != nil {
+		return fmt.Errorf("taking a lease: %w", err)
+	}
+	l := load{Node: n, lease: lease.Lease.ID, sent: sent}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTime)
+		defer cancel()
+		// With Sync, the collector has removed what a failed load wrote before we return.
+		_, err := n.leases.Delete(ctx, &leases.DeleteRequest{ID: l.lease, Sync: retErr != nil})
+		if err != nil && retErr != nil {
+			retErr = fmt.Errorf("%w (what was written is removed within %v: %w)", retErr, leaseTime, err)
 		}
-		reader, err := layer.Compressed()
-		if err != nil {
-			return fmt.Errorf("reading layer %s: %w", descriptor.Digest, err)
+	}()
+	ctx = metadata.AppendToOutgoingContext(ctx, "containerd-lease", l.lease)
+	last := len(parts) - 1
+	references := map[string]string{} // what the manifest keeps from the collector
+	for i, part := range parts[:last] {
+		if err := l.store(ctx, part, nil); err != nil {
+			return fmt.Errorf("writing %s: %w", part.descriptor.Digest, err)
 		}
-		err = l.write(ctx, descriptor, reader, nil)
-		if err := errors.Join(err, reader.Close()); err != nil {
-			return fmt.Errorf("writing layer %s: %w", descriptor.Digest, err)
+		key := "containerd.io/gc.ref.content.l." + strconv.Itoa(i)
+		if i == last-1 {
+			key = "containerd.io/gc.ref.content.config"
 		}
-		references["containerd.io/gc.ref.content.l."+strconv.Itoa(i)] = descriptor.Digest.String()
+		references[key] = part.descriptor.Digest.String()
 	}
-	config, err := image.Image.RawConfigFile()
-	if err != nil {
-		return fmt.Errorf("reading the configuration: %w", err)
-	}
-	if err := l.write(ctx, manifest.Config, bytes.NewReader(config), nil); err != nil {
-		return fmt.Errorf("writing the configuration: %w", err)
-	}
-	raw, err := image.Image.RawManifest()
-	if err != nil {
-		return fmt.Errorf("reading the manifest: %w", err)
-	}
-	digest, err := image.Image.Digest()
-	if err != nil {
-		return fmt.Errorf("computing the digest: %w", err)
-	}
-	target := v1.Descriptor{MediaType: manifest.MediaType, Digest: digest, Size: int64(len(raw))}
-	if err := l.write(ctx, target, bytes.NewReader(raw), references); err != nil {
+	if err := l.store(ctx, parts[last], references); err != nil {
 		return fmt.Errorf("writing the manifest: %w", err)
 	}
-	return l.name(ctx, image.Name, target)
+	return n.name(ctx, called, parts[last].descriptor)
+}
+
+// load is one image on its way into one node.
+type load struct {
+	*Node
+	lease string
+	sent  func(int64)
+}
+
+// store writes one blob, or takes it into the lease if it is there already, with the labels in either case.
+func (l load) store(ctx context.Context, part blob, labels map[string]string) error {
+	digest := part.descriptor.Digest.String()
+	// Leased first, looked for second: so the collector can't take it away in between.
+	_, err := l.leases.AddResource(ctx, &leases.AddResourceRequest{ID: l.lease, Resource: &leases.Resource{ID: digest, Type: "content"}})
+	if err != nil {
+		return fmt.Errorf("leasing it: %w", err)
+	}
+	_, err = l.content.Info(ctx, &content.InfoRequest{Digest: digest})
+	if status.Code(err) == codes.NotFound {
+		if err = l.write(ctx, part, labels); err == nil {
+			return nil
+		}
+	}
+	if err != nil && status.Code(err) != codes.AlreadyExists {
+		return err
+	}
+	if len(labels) == 0 {
+		return nil
+	}
+	var paths []string
+	for label := range labels {
+		paths = append(paths, "labels."+label)
+	}
+	_, err = l.content.Update(ctx, &content.UpdateRequest{
+		Info: &content.Info{Digest: digest, Labels: labels}, UpdateMask: &fieldmaskpb.FieldMask{Paths: paths},
+	})
+	return err
+}
+
+// write sends one blob. containerd checks its digest, and keeps nothing of one that does not come whole.
+func (l load) write(ctx context.Context, part blob, labels map[string]string) (retErr error) {
+	digest, total := part.descriptor.Digest.String(), part.descriptor.Size
+	from, err := part.open()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = from.Close() }() // only read from
+	streaming, cancel := context.WithCancel(ctx)
+	stream, err := l.content.Write(streaming)
+	if err != nil {
+		cancel()
+		return err
+	}
+	ref := "coxswain-" + l.lease + "-" + digest // of this load alone: another one may send the same at the same time
+	defer func() {
+		cancel() // ends the stream when we return early, and with it containerd's hold on ref
+		if retErr != nil && status.Code(retErr) != codes.AlreadyExists {
+			l.abort(ctx, ref)
+		}
+	}()
+	send := func(request *content.WriteContentRequest) error {
+		request.Ref, request.Total, request.Expected = ref, total, digest
+		if err := stream.Send(request); err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		_, err := stream.Recv() // after io.EOF from Send, this has the reason
+		return err
+	}
+	buffer, offset := make([]byte, min(chunk, max(total, 1))), int64(0)
+	for {
+		n, err := io.ReadFull(from, buffer)
+		if n > 0 {
+			if err := send(&content.WriteContentRequest{Action: content.WriteAction_WRITE, Offset: offset, Data: buffer[:n]}); err != nil {
+				return err
+			}
+			offset += int64(n)
+			if l.sent != nil {
+				l.sent(int64(n))
+			}
+		}
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return send(&content.WriteContentRequest{Action: content.WriteAction_COMMIT, Offset: offset, Labels: labels})
+}
+
+// abort removes what was written of a blob. The stream's end may reach containerd later than we do; the lease's end
+// takes along what is left then.
+func (l load) abort(ctx context.Context, ref string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTime)
+	defer cancel()
+	_, _ = l.content.Abort(ctx, &content.AbortRequest{Ref: ref})
 }
 
 // name makes the image known by its tag and by its digest, as a pull would, and waits for CRI to notice.
-func (l loader) name(ctx context.Context, reference string, target v1.Descriptor) error {
-	canonical, err := Canonical(reference)
+func (n *Node) name(ctx context.Context, called string, target v1.Descriptor) error {
+	repository, err := repository(called)
 	if err != nil {
 		return err
 	}
-	repository, err := repository(canonical)
-	if err != nil {
-		return err
+	names := []string{called}
+	if digested := repository + "@" + target.Digest.String(); digested != called {
+		names = append(names, digested)
 	}
-	for _, called := range []string{canonical, repository + "@" + target.Digest.String()} {
+	for _, name := range names {
 		image := &store.Image{
-			Name:   called,
+			Name:   name,
 			Labels: map[string]string{"io.cri-containerd.image": "managed"},
 			Target: &containerdtypes.Descriptor{MediaType: string(target.MediaType), Digest: target.Digest.String(), Size: target.Size},
 		}
-		_, err := l.images.Create(ctx, &store.CreateImageRequest{Image: image})
+		_, err := n.images.Create(ctx, &store.CreateImageRequest{Image: image})
 		if status.Code(err) == codes.AlreadyExists {
-			_, err = l.images.Update(ctx, &store.UpdateImageRequest{Image: image, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"target"}}})
+			_, err = n.images.Update(ctx, &store.UpdateImageRequest{Image: image, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"target"}}})
 		}
 		if err != nil {
-			return fmt.Errorf("naming it %s: %w", called, err)
+			return fmt.Errorf("naming it %s: %w", name, err)
 		}
 	}
-	return l.wait(ctx, canonical, target.Digest.String())
+	return n.wait(ctx, called, target.Digest.String())
 }
 
-// wait returns when CRI, which learns of images from containerd's events, knows reference as digest.
-func (l loader) wait(ctx context.Context, reference, digest string) error {
+// wait returns when CRI, which learns of images from containerd's events, knows called as digest.
+func (n *Node) wait(ctx context.Context, called, digest string) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	for pause := 5 * time.Millisecond; ; pause *= 2 {
-		answer, err := l.cri.ImageStatus(ctx, &cri.ImageStatusRequest{Image: &cri.ImageSpec{Image: reference}})
+		answer, err := n.cri.ImageStatus(ctx, &cri.ImageStatusRequest{Image: &cri.ImageSpec{Image: called}})
 		if err != nil {
 			return fmt.Errorf("asking for it: %w", err)
 		}
 		for _, known := range answer.GetImage().GetRepoDigests() {
-			if len(known) >= len(digest) && known[len(known)-len(digest):] == digest {
+			if strings.HasSuffix(known, digest) {
 				return nil
 			}
 		}
@@ -163,53 +241,4 @@ func (l loader) wait(ctx context.Context, reference, digest string) error {
 			return fmt.Errorf("waiting until pods can use it: %w", ctx.Err())
 		}
 	}
-}
-
-// write stores one blob; one that is there already is left as it is.
-func (l loader) write(ctx context.Context, blob v1.Descriptor, from io.Reader, labels map[string]string) error {
-	digest := blob.Digest.String()
-	if _, err := l.content.Info(ctx, &content.InfoRequest{Digest: digest}); err == nil {
-		return nil
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel() // ends the stream when we return early
-	stream, err := l.content.Write(ctx)
-	if err != nil {
-		return err
-	}
-	ref := "coxswain-load-" + digest
-	send := func(request *content.WriteContentRequest) error {
-		if err := stream.Send(request); err != nil && !errors.Is(err, io.EOF) {
-			return err
-		}
-		_, err := stream.Recv() // after io.EOF from Send, this has the reason
-		return err
-	}
-	buffer, offset := make([]byte, 1<<20), int64(0)
-	for {
-		n, err := io.ReadFull(from, buffer)
-		if n > 0 {
-			request := &content.WriteContentRequest{Action: content.WriteAction_WRITE, Ref: ref, Total: blob.Size, Expected: digest, Offset: offset, Data: buffer[:n]}
-			if err := send(request); err != nil {
-				return ignoreExists(err)
-			}
-			offset += int64(n)
-		}
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return ignoreExists(send(&content.WriteContentRequest{
-		Action: content.WriteAction_COMMIT, Ref: ref, Total: blob.Size, Expected: digest, Offset: offset, Labels: labels,
-	}))
-}
-
-func ignoreExists(err error) error {
-	if status.Code(err) == codes.AlreadyExists {
-		return nil
-	}
-	return err
 }
