@@ -35,7 +35,11 @@ func sigOf(test string) string {
 	return "none"
 }
 
-func isSerial(test string) bool { return strings.Contains(test, "[Serial]") }
+// isSerial tells of tests that have to have the cluster for themselves.
+func isSerial(test string) bool { return strings.Contains(test, "[Serial]") || isDisruptive(test) }
+
+// isDisruptive tells of tests that break what others need, such as nodes.
+func isDisruptive(test string) bool { return strings.Contains(test, "[Disruptive]") }
 
 // choose leaves the tests that match focus and not skip. An empty expression chooses all and skips none.
 func choose(tests []string, focus, skip string) ([]string, error) {
