@@ -6,7 +6,7 @@ package main
 import (
 	"encoding/xml"
 	"fmt"
-	"os"
+	"slices"
 )
 
 type junitSuite struct {
@@ -15,6 +15,8 @@ type junitSuite struct {
 	Tests    int         `xml:"tests,attr"`
 	Failures int         `xml:"failures,attr"`
 	Skipped  int         `xml:"skipped,attr"`
+	Seconds  float64     `xml:"time,attr"`                // wall time of all parts of the run
+	When     string      `xml:"timestamp,attr,omitempty"` // of the last result
 	Cases    []junitCase `xml:"testcase"`
 }
 
@@ -24,6 +26,7 @@ type junitCase struct {
 	Seconds float64       `xml:"time,attr"`
 	Failure *junitMessage `xml:"failure"`
 	Skipped *junitMessage `xml:"skipped"`
+	Output  string        `xml:"system-out,omitempty"`
 }
 
 type junitMessage struct {
@@ -32,21 +35,22 @@ type junitMessage struct {
 }
 
 // writeJUnit accounts for every test; those not run are skipped ones.
-func writeJUnit(file string, tests []string, results map[string]Result) error {
-	data, err := xml.MarshalIndent(junit(tests, results), "", "  ")
+func writeJUnit(file string, tests []string, h history) error {
+	data, err := xml.MarshalIndent(junit(tests, h), "", "  ")
 	if err != nil {
 		return fmt.Errorf("writing JUnit: %w", err)
 	}
-	if err := os.WriteFile(file, append([]byte(xml.Header), data...), 0o644); err != nil {
-		return fmt.Errorf("writing JUnit: %w", err)
-	}
-	return nil
+	return writeWhole(file, append([]byte(xml.Header), data...))
 }
 
-func junit(tests []string, results map[string]Result) junitSuite {
+func junit(tests []string, h history) junitSuite {
 	suite := junitSuite{Name: "Kubernetes conformance", Tests: len(tests)}
-	for _, test := range tests {
-		result, ran := results[test]
+	for _, session := range h.gave() {
+		suite.Seconds += session.Elapsed
+		suite.When = max(suite.When, session.At.UTC().Format("2006-01-02T15:04:05Z"))
+	}
+	for _, test := range slices.Sorted(slices.Values(tests)) {
+		result, ran := h.last[test]
 		c := junitCase{Name: test, Class: sigOf(test), Seconds: result.Seconds}
 		switch {
 		case !ran:
@@ -55,6 +59,8 @@ func junit(tests []string, results map[string]Result) junitSuite {
 		case !result.Passed:
 			suite.Failures++
 			c.Failure = &junitMessage{Message: firstLine(result.Failure), Text: result.Failure}
+		case result.Flaky != "":
+			c.Output = "FLAKY: passed when run again; at first: " + result.Flaky
 		}
 		suite.Cases = append(suite.Cases, c)
 	}

@@ -7,48 +7,53 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 )
 
-// checkRatchet fails when a test of the file ran and did not pass. With grow, tests that pass now are added first; none
-// is ever taken out here.
-func checkRatchet(file string, ran []string, results map[string]Result, grow bool) error {
+// readRatchet reads the tests that must pass when they run. A file that is not there yet demands nothing.
+func readRatchet(file string) ([]string, error) {
 	must, err := readTests(file)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
 	}
-	if grow {
-		must = grown(must, results)
-		if err := os.WriteFile(file, []byte(strings.Join(must, "\n")+"\n"), 0o644); err != nil {
-			return fmt.Errorf("writing the ratchet: %w", err)
-		}
-	}
-	broken := broken(must, ran, results)
-	if len(broken) > 0 {
-		return fmt.Errorf("%d tests that passed before fail now:\n%s", len(broken), strings.Join(broken, "\n"))
-	}
-	return nil
+	return must, err
 }
 
-func grown(must []string, results map[string]Result) []string {
+// growRatchet adds the tests that pass now. None is ever taken out here, and one that passed at the second try only is
+// not added: it would fail somebody else's run.
+func growRatchet(file string, must []string, results map[string]Result) ([]string, error) {
 	all := slices.Clone(must)
 	for test, result := range results {
-		if result.Passed {
+		if result.Passed && result.Flaky == "" {
 			all = append(all, test)
 		}
 	}
 	slices.Sort(all)
-	return slices.Compact(all)
+	all = slices.Compact(all)
+	return all, writeWhole(file, []byte(strings.Join(all, "\n")+"\n"))
 }
 
-func broken(must, ran []string, results map[string]Result) []string {
-	var tests []string
+// checkRatchet fails when a test of the ratchet was seen to fail, and when one that was wanted was not seen at all,
+// unless the run is a part anyway.
+func checkRatchet(must, wanted, seen []string, results map[string]Result, part bool) error {
+	var broken, missing []string
 	for _, test := range must {
-		if result, known := results[test]; known && !result.Passed && slices.Contains(ran, test) {
-			tests = append(tests, test)
+		switch {
+		case slices.Contains(seen, test):
+			if !results[test].Passed {
+				broken = append(broken, test)
+			}
+		case slices.Contains(wanted, test):
+			missing = append(missing, test)
 		}
 	}
-	return tests
+	var all []error
+	if len(broken) > 0 {
+		all = append(all, fmt.Errorf("%d tests that passed before fail now:\n%s", len(broken), strings.Join(broken, "\n")))
+	}
+	if len(missing) > 0 && !part {
+		all = append(all, fmt.Errorf("%d tests that passed before did not run:\n%s", len(missing), strings.Join(missing, "\n")))
+	}
+	return errors.Join(all...)
 }

@@ -4,9 +4,8 @@
 package main
 
 import (
-	"bufio"
+	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,123 +13,98 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
-	"syscall"
+	"sync/atomic"
 	"time"
 )
+
+// errLate says that a suite ended without a report since it had to be killed for a test that did not end.
+var errLate = errors.New("a test did not end in time")
 
 // suite starts the official e2e.test program.
 type suite struct {
 	program, kubectl, kubeconfig string
-	logs                         string // folder of one log and one JSON report a batch
-	limit                        time.Duration
+	logs                         string        // folder of one log and one JSON report a batch
+	limit                        time.Duration // of one test
+	grace                        time.Duration // from an interrupt, which lets the suite clean up, to the kill
 	flags                        []string
 }
 
-// spec is what we read of Ginkgo's JSON report.
-type spec struct {
-	ContainerHierarchyTexts []string
-	LeafNodeText            string
-	LeafNodeType            string
-	State                   string
-	RunTime                 time.Duration
-	Failure                 struct{ Message string }
-}
-
-func (s spec) name() string {
-	return strings.TrimSpace(strings.Join(append(s.ContainerHierarchyTexts, s.LeafNodeText), " "))
-}
-
-// run runs a batch and returns a result for each test that ended or was stopped for taking too long.
+// run runs a batch and returns a result for each test that ended or was stopped for taking too long. An error says that
+// the suite ended without a report.
 func (s suite) run(ctx context.Context, name string, tests []string) ([]Result, error) {
 	log, err := os.Create(filepath.Join(s.logs, name+".log"))
 	if err != nil {
 		return nil, fmt.Errorf("running batch %s: %w", name, err)
 	}
-	defer func() { _ = log.Close() }()
+	defer func() { _ = log.Close() }() // a log is not worth failing a batch for
 	report := filepath.Join(s.logs, name+".json")
 	if err := os.Remove(report); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("running batch %s: %w", name, err)
 	}
+	ctx, interrupt := context.WithCancel(ctx)
+	defer interrupt()
 	command := exec.CommandContext(ctx, s.program, append([]string{
 		"--ginkgo.focus=" + exactly(tests),
 		"--ginkgo.json-report=" + report,
-		"--ginkgo.v", "--ginkgo.silence-skips", "--ginkgo.no-color", "--ginkgo.timeout=24h", "--ginkgo.grace-period=30s",
+		"--ginkgo.v", "--ginkgo.silence-skips", "--ginkgo.no-color", "--ginkgo.timeout=24h",
+		fmt.Sprintf("--ginkgo.grace-period=%v", s.grace/2),
 		"--kubeconfig=" + s.kubeconfig, "--kubectl-path=" + s.kubectl,
 		"--provider=skeleton", "--num-nodes=-1", "--disable-log-dump",
 	}, s.flags...)...)
-	// An interrupt lets the suite clean up and write its report; the kill is for one that does not.
-	interrupt := func() error { return command.Process.Signal(syscall.SIGINT) }
-	command.Cancel, command.WaitDelay = interrupt, time.Minute
-	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	output, err := command.StdoutPipe()
-	if err != nil {
-		return nil, fmt.Errorf("running batch %s: %w", name, err)
-	}
+	ownGroup(command)
+	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
+	command.WaitDelay = s.grace
+	var late atomic.Bool
+	alarm := time.AfterFunc(s.limit, func() { late.Store(true); interrupt() })
+	defer alarm.Stop()
+	command.Stdout = &follower{log: log, ended: func() {
+		if !late.Load() {
+			alarm.Reset(s.limit)
+		}
+	}}
 	command.Stderr = log
 	if err := command.Start(); err != nil {
 		return nil, fmt.Errorf("running batch %s: %w", name, err)
 	}
-	late := time.AfterFunc(s.limit, func() { _ = interrupt() })
-	defer late.Stop()
-	follow(output, log, func() { late.Reset(s.limit) })
-	_ = command.Wait() // how each test ended is in the report
-	return readReport(report, s.limit)
+	ended := command.Wait()
+	killGroup(command) // a suite that was killed leaves kubectl and its like behind
+	results, err := readReport(report, s.limit, late.Load())
+	if err == nil {
+		return results, nil
+	}
+	err = fmt.Errorf("batch %s, see %s: %w (%s)", name, log.Name(), err, how(ended))
+	if late.Load() {
+		err = errors.Join(errLate, err)
+	}
+	return results, err
 }
 
-// follow copies output to the log and says when a test has ended.
-func follow(output io.Reader, log io.Writer, ended func()) {
-	lines := bufio.NewReader(output)
+// how a process ended, for people.
+func how(err error) string {
+	if err == nil {
+		return "exit status 0"
+	}
+	return err.Error()
+}
+
+// follower copies what the suite prints to its log and says when a test has ended.
+type follower struct {
+	log   io.Writer
+	line  []byte // what there is of the last line
+	ended func()
+}
+
+func (f *follower) Write(data []byte) (int, error) {
+	f.line = append(f.line, data...)
 	for {
-		line, err := lines.ReadString('\n')
-		_, _ = io.WriteString(log, line)
-		if strings.HasPrefix(line, "• ") {
-			ended()
+		end := bytes.IndexByte(f.line, '\n')
+		if end < 0 {
+			break
 		}
-		if err != nil {
-			return
+		if bytes.HasPrefix(f.line, []byte("• ")) {
+			f.ended()
 		}
+		f.line = f.line[end+1:]
 	}
-}
-
-func readReport(file string, limit time.Duration) ([]Result, error) {
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("reading what the suite reports: %w", err)
-	}
-	var reports []struct{ SpecReports []spec }
-	if err := json.Unmarshal(data, &reports); err != nil {
-		return nil, fmt.Errorf("reading what the suite reports: %w", err)
-	}
-	var results []Result
-	for _, report := range reports {
-		for _, spec := range report.SpecReports {
-			if result, ran := resultOf(spec, limit); ran {
-				results = append(results, result)
-			}
-		}
-	}
-	return results, nil
-}
-
-// resultOf is how a test ended, and whether it ran at all. A test that skips itself has not shown that it passes.
-func resultOf(s spec, limit time.Duration) (Result, bool) {
-	result := Result{Test: s.name(), Seconds: s.RunTime.Seconds(), Failure: s.Failure.Message}
-	if s.LeafNodeType != "It" {
-		return result, false
-	}
-	switch s.State {
-	case "passed":
-		result.Passed = true
-		return result, true
-	case "pending", "":
-		return result, false
-	case "skipped":
-		result.Failure = "skipped itself: " + s.Failure.Message
-		return result, s.Failure.Message != ""
-	case "interrupted", "timedout":
-		result.Failure = fmt.Sprintf("did not end within %v: %s", limit, s.Failure.Message)
-		return result, s.RunTime > limit/2 // otherwise it was we who were interrupted
-	}
-	return result, true
+	return f.log.Write(data)
 }
