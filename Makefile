@@ -41,7 +41,7 @@ e2e: build images ## The end-to-end suite on real containers (root)
 bench: build images ## Benchmarks, medians of 5
 	go test ./test/bench -run '^$$' -bench . -benchtime 1x -timeout 30m
 
-conformance: build ## The official conformance suite; FOCUS='…' runs a part
+conformance: build ## The official conformance suite, whole; FOCUS='…' runs a part (root)
 	hack/conformance.sh
 
 generate: ## Write what is generated again
