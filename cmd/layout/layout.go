@@ -64,6 +64,10 @@ func (l Layout) Network() (network.Config, error) {
 	}, nil
 }
 
+// Registries is the folder in which containerd looks, at each pull, for HOST/hosts.toml: mirrors and credentials of the
+// image registry HOST. It need not exist.
+func (l Layout) Registries() string { return l.Dir.Path("registries") }
+
 // Table is the nftables table of the service proxy. Each node has one of that name.
 func (l Layout) Table() string {
 	if l.Record.Name == "coxswain" {

@@ -42,11 +42,12 @@ func (n Node) Containerd() containerd.Config {
 		log = n.Dir().Path("containerd.log")
 	}
 	return containerd.Config{
-		Root:    root,
-		State:   filepath.Join(n.Record.RunDir, "c"+n.suffix()),
-		BinDir:  n.Layout.Dir.Path("bin"),
-		CNIDir:  root + "/cni",
-		LogFile: log,
+		Root:        root,
+		State:       filepath.Join(n.Record.RunDir, "c"+n.suffix()),
+		BinDir:      n.Layout.Dir.Path("bin"),
+		CNIDir:      root + "/cni",
+		RegistryDir: n.Registries(),
+		LogFile:     log,
 	}
 }
 

@@ -25,7 +25,11 @@ type cluster struct {
 	config      string // kubeconfig file
 	flags       []string
 	claim       *claim
+	registry    *registry // while the cluster is up
 }
+
+// firstNode is the address of the cluster's first node.
+const firstNode = "10.232.0.1"
 
 func newCluster(binary, dir, archives string, nodes int, flags []string) (*cluster, error) {
 	port, err := env.FreePort()
@@ -98,11 +102,24 @@ func (c *cluster) up(ctx context.Context) error {
 	if len(files) == 0 {
 		return fmt.Errorf("loading images: there are none in %s", c.archives)
 	}
-	return c.run(ctx, 10*time.Minute, append([]string{"images", "load", "--data-dir=" + c.data()}, files...)...)
+	if err := c.run(ctx, 10*time.Minute, append([]string{"images", "load", "--data-dir=" + c.data()}, files...)...); err != nil {
+		return err
+	}
+	// Some tests pull even so. The first node's address is one that all nodes reach.
+	if c.registry, err = newRegistry(ctx, files); err != nil {
+		return err
+	}
+	return c.registry.serve(firstNode, filepath.Join(c.data(), "registries"))
 }
 
 // down removes the cluster and its data.
 func (c *cluster) down(ctx context.Context) error {
+	if c.registry != nil {
+		if err := c.registry.close(); err != nil {
+			return fmt.Errorf("stopping the registry: %w", err)
+		}
+		c.registry = nil
+	}
 	if err := c.downIn(ctx, c.data()); err != nil {
 		return err
 	}
