@@ -66,6 +66,9 @@ func (c *cluster) addNodes(parts *lifecycle.Together) {
 	}
 }
 
+// kubeletPort is the same with --component-ports=auto: the node's address is no other cluster's.
+const kubeletPort = 10250
+
 func (c *cluster) newNodeAgent(context.Context) (lifecycle.Component, error) {
 	pair, err := c.certs.Node(c.nodeName, []string{c.nodeAddress.String(), "127.0.0.1", "localhost"}, time.Now())
 	if err != nil {
@@ -82,7 +85,7 @@ func (c *cluster) newNodeAgent(context.Context) (lifecycle.Component, error) {
 		Bridge:          c.layout.PodBridge(),
 		CgroupRoot:      c.layout.First().CgroupRoot(),
 		ClusterDNS:      []string{c.dnsAddr.String()},
-		Addresses:       []string{netip.AddrPortFrom(c.nodeAddress, uint16(c.port(10250))).String()},
+		Addresses:       []string{netip.AddrPortFrom(c.nodeAddress, kubeletPort).String()},
 		TLS:             serverTLS(pair),
 		ClientCAFile:    c.certs.CA.CertFile(),
 		HealthAddress:   c.loopback(10248),
