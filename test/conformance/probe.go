@@ -18,7 +18,7 @@ import (
 )
 
 // madeBySuite labels the namespaces of the suite's tests.
-const madeBySuite = "e2e-framework"
+const madeBySuite = "e2e-run"
 
 // client of a cluster that answers soon or counts as not answering.
 func client(config string) (kubernetes.Interface, error) {
