@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 	"time"
 )
@@ -39,14 +40,14 @@ func (o *options) addFlags(set *flag.FlagSet) {
 	set.StringVar(&o.upFlags, "up", "", "more flags for `coxswain up`, separated by spaces")
 	set.StringVar(&o.suiteFlags, "suite", "", "more flags for the suite, separated by spaces")
 	set.IntVar(&o.nodes, "nodes", 2, "how many nodes the cluster has")
-	set.IntVar(&o.procs, "procs", 6, "how many tests to run at once; most of them wait, so more than there are cores")
-	set.IntVar(&o.batch, "batch", 10, "how many tests to run at most in one start of the suite")
-	set.DurationVar(&o.long, "long", 90*time.Second, "how long the tests of one start of the suite may be expected to take together")
+	set.IntVar(&o.procs, "procs", min(2*runtime.NumCPU(), 8), "how many tests to run at once; most of them wait, so more than there are cores")
+	set.IntVar(&o.batch, "batch", 6, "how many tests to run at most in one start of the suite")
+	set.DurationVar(&o.long, "long", time.Minute, "how long the tests of one start of the suite may be expected to take together")
 	set.DurationVar(&o.limit, "limit", 10*time.Minute, "how long one test may take")
 	set.DurationVar(&o.within, "within", 0, "stop after this time, which is a failure (default never)")
 	set.BoolVar(&o.keep, "keep", false, "results of other builds count as well")
 	set.BoolVar(&o.again, "again", false, "run tests that have a result, too")
-	set.BoolVar(&o.failed, "failed", false, "run tests that failed again")
+	set.BoolVar(&o.failed, "failed", false, "run tests that failed again; one that passes then is flaky")
 	set.BoolVar(&o.retry, "retry", false, "run a test of the ratchet that fails a second time, and call it flaky if it passes then")
 	set.BoolVar(&o.leave, "leave", false, "leave the cluster running")
 }

@@ -63,7 +63,7 @@ func batchSize(tests []string, past took, most, workers int, long time.Duration)
 // estimate is how long tests will take from now on, with so many at once where that is allowed. The starts of the suite
 // are counted with seconds of their own.
 func estimate(parallel, serial []string, past took, workers, batch int) time.Duration {
-	const start = 4 * time.Second
+	const start = 2 * time.Second
 	sum := func(tests []string) (all, longest time.Duration) {
 		for _, test := range tests {
 			all += past.of(test)

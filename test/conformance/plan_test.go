@@ -61,10 +61,10 @@ func TestEstimate(t *testing.T) {
 		want             time.Duration
 	}{
 		{"nothing", nil, nil, 2, 0},
-		{"one after the other", nil, []string{"short", "short"}, 4, 2*time.Minute + 4*time.Second},
-		{"side by side", []string{"short", "short"}, nil, 2, time.Minute + 2*time.Second},
+		{"one after the other", nil, []string{"short", "short"}, 4, 2*time.Minute + 2*time.Second},
+		{"side by side", []string{"short", "short"}, nil, 2, time.Minute + time.Second},
 		{"no shorter than the longest", []string{"long", "short"}, nil, 4, time.Hour},
-		{"an unknown one", nil, []string{"?"}, 1, usual + 4*time.Second},
+		{"an unknown one", nil, []string{"?"}, 1, usual + 2*time.Second},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if got := estimate(test.parallel, test.serial, past, test.workers, 10); got != test.want {

@@ -18,12 +18,12 @@ import (
 
 // writeReports writes JUnit, the page and its JSON. Only a whole run goes to the documentation; anything less would pass
 // for one there, so it stays in the cache.
-func (o options) writeReports(all []string, build build, h history, out io.Writer) error {
+func (o options) writeReports(all, wanted []string, build build, h history, out io.Writer) error {
 	if err := writeJUnit(filepath.Join(o.cache, o.name+".xml"), all, h); err != nil {
 		return err
 	}
 	s := summarize(all, h, build)
-	fmt.Fprint(out, s.table())
+	fmt.Fprint(out, summarize(wanted, h, build).table())
 	target := filepath.Join(o.cache, o.name)
 	if err := s.write(target); err != nil {
 		return err

@@ -78,7 +78,7 @@ func TestOnlyAWholeRunOfOneBuildIsDocumented(t *testing.T) {
 			dir := t.TempDir()
 			o := options{cache: dir, name: "results", report: filepath.Join(dir, "docs")}
 			var out strings.Builder
-			if err := o.writeReports(test.all, build{id: test.build}, told(), &out); err != nil {
+			if err := o.writeReports(test.all, test.all, build{id: test.build}, told(), &out); err != nil {
 				t.Fatal(err)
 			}
 			for file, want := range map[string]bool{"docs.md": test.want, "docs.json": test.want, "results.md": true, "results.json": true, "results.xml": true} {

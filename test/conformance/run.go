@@ -61,7 +61,7 @@ func (o options) run(ctx context.Context, out io.Writer) (retErr error) {
 			return errors.Join(cut, err)
 		}
 	}
-	if err := o.writeReports(all, build, results.history(), out); err != nil {
+	if err := o.writeReports(all, wanted, build, results.history(), out); err != nil {
 		return errors.Join(cut, err)
 	}
 	h := results.history()

@@ -166,8 +166,8 @@ func TestProgressIsToldWithAnEstimate(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, text := range []string{
-		"conformance: 1 tests, 1 at once, then 1 one after the other; about 48s",
-		"conformance: 1 of 2 done, 0 failed; about 24s left, until 12:0",
+		"conformance: 1 tests, 1 at once, then 1 one after the other; about 44s",
+		"conformance: 1 of 2 done, 0 failed; about 22s left, until 12:0",
 		"  2/2 FAILED    0.0s " + taints,
 	} {
 		if !strings.Contains(r.out.(*strings.Builder).String(), text) {

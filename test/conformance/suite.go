@@ -70,7 +70,8 @@ func (s suite) run(ctx context.Context, name string, tests []string) ([]Result, 
 	killGroup(command) // a suite that was killed leaves kubectl and its like behind
 	results, err := readReport(report, s.limit, late.Load())
 	if err == nil {
-		return results, nil
+		// It tells of every test of the suite, megabytes each time, and the log has what one would look for.
+		return results, os.Remove(report)
 	}
 	err = fmt.Errorf("batch %s, see %s: %w (%s)", name, log.Name(), err, how(ended))
 	if late.Load() {
