@@ -22,10 +22,11 @@ type queue struct {
 	change chan struct{} // closed and replaced when a batch was given back
 }
 
-func newQueue(tests []string, past took, most, workers int, long time.Duration) *queue {
-	q := &queue{past: past, most: most, workers: workers, long: long, change: make(chan struct{})}
+// newQueue of tests.
+func (r *runner) newQueue(tests []string, past took, workers int) *queue {
+	q := &queue{past: past, most: r.batch, workers: workers, long: r.long, change: make(chan struct{})}
 	for _, test := range tests {
-		q.items = append(q.items, item{test: test})
+		q.items = append(q.items, item{test: test, failure: r.before[test]})
 	}
 	return q
 }

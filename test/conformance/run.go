@@ -154,7 +154,15 @@ func (o options) runTests(ctx context.Context, tests, must []string, build strin
 	}
 	r := &runner{
 		build: build, results: results, out: out, batch: o.batch, long: o.long, now: time.Now,
-		again: func(test string) bool { return o.retry && slices.Contains(must, test) },
+		again:  func(test string) bool { return o.retry && slices.Contains(must, test) },
+		before: map[string]string{},
+	}
+	if !o.again {
+		for test, result := range results.results() {
+			if result.Failure != "" && result.Build == build {
+				r.before[test] = result.Failure
+			}
+		}
 	}
 	where := &ours{nodes: o.nodes, say: r.say}
 	config := o.kubeconfig

@@ -175,3 +175,22 @@ func TestAnOldResultSaysNothingAboutARunAgain(t *testing.T) {
 		t.Errorf("the output lacks %q:\n%s", line, &out)
 	}
 }
+
+func TestAPassAfterAFailureIsFlaky(t *testing.T) {
+	stage(t, acts{"[sig-a] 1": {fail, pass}})
+	dir, flags := workplace(t, "[sig-a] 1")
+	var out bytes.Buffer
+	if err := command(t.Context(), flags, &out); err == nil {
+		t.Error("a test of the ratchet failed without an error")
+	}
+	if err := command(t.Context(), append(flags, "-failed", "-grow"), &out); err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile(filepath.Join(dir, "docs.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "## Passed only when run again\n\n- [sig-a] 1\n"; !strings.Contains(string(page), want) {
+		t.Errorf("the page lacks %q:\n%s", want, page)
+	}
+}

@@ -21,6 +21,7 @@ type runner struct {
 	batch   int
 	long    time.Duration          // how long a batch of several tests may be expected to run
 	again   func(test string) bool // whether a failed test gets a second try
+	before  map[string]string      // failures of tests in earlier sessions; those are at their second try
 	now     func() time.Time
 
 	mu      sync.Mutex // guards what follows
@@ -44,10 +45,10 @@ func (r *runner) runAll(ctx context.Context, tests []string, procs int) error {
 	r.say("conformance: %d tests, %d at once, then %d one after the other; about %s", len(parallel), procs, len(serial),
 		span(estimate(parallel, serial, past, procs, r.batch)))
 	r.told = r.now()
-	if err := r.runQueue(ctx, newQueue(parallel, past, r.batch, procs, r.long), false); err != nil {
+	if err := r.runQueue(ctx, r.newQueue(parallel, past, procs), false); err != nil {
 		return err
 	}
-	return r.runQueue(ctx, newQueue(serial, past, r.batch, 1, r.long), true)
+	return r.runQueue(ctx, r.newQueue(serial, past, 1), true)
 }
 
 // runQueue takes batches off one queue with its workers, until it is empty.
