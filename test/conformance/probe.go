@@ -5,13 +5,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
@@ -30,11 +30,25 @@ func client(config string) (kubernetes.Interface, error) {
 	return kubernetes.NewForConfig(rest)
 }
 
-// awaitReady waits until the API server says that it is ready and so many nodes are.
+// refusals in a row that tell that nobody listens. A server that starts again on its own does so sooner.
+const refusals = 20
+
+// awaitReady waits until the API server says that it is ready and so many nodes are. It gives up sooner when nobody
+// listens any more.
 func awaitReady(ctx context.Context, api kubernetes.Interface, nodes int, patience time.Duration) error {
 	var last error
+	refused := 0
+	began := time.Now()
 	err := wait.PollUntilContextTimeout(ctx, time.Second, patience, true, func(ctx context.Context) (bool, error) {
 		last = ready(ctx, api, nodes)
+		if utilnet.IsConnectionRefused(last) {
+			refused++
+		} else {
+			refused = 0
+		}
+		if refused >= refusals {
+			return false, last
+		}
 		return last == nil, nil
 	})
 	if err == nil {
@@ -43,7 +57,7 @@ func awaitReady(ctx context.Context, api kubernetes.Interface, nodes int, patien
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	return fmt.Errorf("waiting %v for the cluster: %w", patience, errors.Join(last))
+	return fmt.Errorf("waiting %s for the cluster: %w", span(time.Since(began)), last)
 }
 
 func ready(ctx context.Context, api kubernetes.Interface, nodes int) error {
