@@ -62,8 +62,8 @@ type history struct {
 	past     took               // how long tests took, also in builds whose results do not count
 }
 
-// openJournal reads what is there and begins a session. Results of other builds are left out unless keep is set.
-func openJournal(path, build string, keep bool, now func() time.Time) (*journal, error) {
+// openJournal reads what is there and begins a session. Earlier results are left out unless counts says that they count.
+func openJournal(path string, counts func(Result) bool, now func() time.Time) (*journal, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, fmt.Errorf("opening the journal: %w", err)
 	}
@@ -73,7 +73,7 @@ func openJournal(path, build string, keep bool, now func() time.Time) (*journal,
 	}
 	j := &journal{file: file, began: now(), now: now}
 	j.session.ID = j.began.UTC().Format("20060102T150405.000000Z")
-	if err := j.load(func(r Result) bool { return keep || r.Build == build }); err != nil {
+	if err := j.load(counts); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
 	return j, nil

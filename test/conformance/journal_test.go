@@ -20,9 +20,9 @@ func clock(from int64) func() time.Time {
 	}
 }
 
-func mustOpen(t *testing.T, file, build string, keep bool, now func() time.Time) *journal {
+func mustOpen(t *testing.T, file, id string, keep bool, now func() time.Time) *journal {
 	t.Helper()
-	j, err := openJournal(file, build, keep, now)
+	j, err := openJournal(file, options{keep: keep}.counts(build{id: id}, nil), now)
 	if err != nil {
 		t.Fatal(err)
 	}

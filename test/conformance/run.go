@@ -32,7 +32,7 @@ func (o options) run(ctx context.Context, out io.Writer) (retErr error) {
 	if err != nil {
 		return err
 	}
-	results, err := openJournal(filepath.Join(o.cache, o.name+".jsonl"), build.id, o.keep, time.Now)
+	results, err := openJournal(filepath.Join(o.cache, o.name+".jsonl"), o.counts(build, wanted), time.Now)
 	if err != nil {
 		return err
 	}
@@ -40,20 +40,11 @@ func (o options) run(ctx context.Context, out io.Writer) (retErr error) {
 	if err := o.learn(results); err != nil {
 		return err
 	}
-	todo := wanted
-	switch {
-	case o.reportOnly:
+	todo := unfinished(wanted, results.results(), o.failed)
+	if o.reportOnly {
 		todo = nil
-	case !o.again:
-		todo = unfinished(wanted, results.results(), o.failed)
 	}
 	fmt.Fprintf(out, "conformance: build %s: %d tests chosen, %d to run\n", build, len(wanted), len(todo))
-	// With -again, a result from before this run says nothing about it.
-	ran := func(test string) bool {
-		h := results.history()
-		_, known := h.last[test]
-		return known && (!slices.Contains(todo, test) || h.given[test] == results.session.ID)
-	}
 	var cut error
 	if len(todo) > 0 {
 		cut = o.runTests(ctx, todo, must, build.id, results, out)
@@ -65,12 +56,7 @@ func (o options) run(ctx context.Context, out io.Writer) (retErr error) {
 		return errors.Join(cut, err)
 	}
 	h := results.history()
-	var seen []string
-	for _, test := range wanted {
-		if ran(test) {
-			seen = append(seen, test)
-		}
-	}
+	seen := without(wanted, unfinished(wanted, h.last, false))
 	if o.grow {
 		if must, err = growRatchet(o.ratchet, must, h.last); err != nil {
 			return errors.Join(cut, err)
@@ -112,6 +98,14 @@ func (o options) tests() (all, wanted []string, err error) {
 		err = fmt.Errorf("no test matches -focus %q and not -skip %q", o.focus, o.skip)
 	}
 	return all, wanted, err
+}
+
+// counts says which results of earlier runs count: those of this build, but none of a test that is to run again.
+func (o options) counts(build build, wanted []string) func(Result) bool {
+	return func(r Result) bool {
+		anew := o.again && !o.reportOnly && slices.Contains(wanted, r.Test)
+		return !anew && (o.keep || r.Build == build.id)
+	}
 }
 
 // learn takes how long tests took from the other journals in the cache, where our own does not know.
@@ -157,11 +151,9 @@ func (o options) runTests(ctx context.Context, tests, must []string, build strin
 		again:  func(test string) bool { return o.retry && slices.Contains(must, test) },
 		before: map[string]string{},
 	}
-	if !o.again {
-		for test, result := range results.results() {
-			if result.Failure != "" && result.Build == build {
-				r.before[test] = result.Failure
-			}
+	for test, result := range results.results() {
+		if result.Failure != "" && result.Build == build {
+			r.before[test] = result.Failure
 		}
 	}
 	where := &ours{nodes: o.nodes, say: r.say}
