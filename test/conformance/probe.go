@@ -89,7 +89,7 @@ func readyNodes(nodes []corev1.Node) int {
 }
 
 // sweep deletes the namespaces of tests that were killed before they could do it, and waits until they are gone. It may
-// run only while no test does. It returns the names of those that it found.
+// run only while no test does. It returns the names of those that nobody had deleted.
 func sweep(ctx context.Context, api kubernetes.Interface, patience time.Duration) ([]string, error) {
 	var found []string
 	list := func(ctx context.Context) ([]corev1.Namespace, error) {
@@ -104,13 +104,16 @@ func sweep(ctx context.Context, api kubernetes.Interface, patience time.Duration
 		return nil, err
 	}
 	for _, namespace := range namespaces {
+		if namespace.DeletionTimestamp != nil {
+			continue // its test has seen to it, and did not wait
+		}
 		found = append(found, namespace.Name)
 		err := api.CoreV1().Namespaces().Delete(ctx, namespace.Name, metav1.DeleteOptions{})
 		if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
 			return found, fmt.Errorf("deleting namespace %s: %w", namespace.Name, err)
 		}
 	}
-	if len(found) == 0 {
+	if len(namespaces) == 0 {
 		return nil, nil
 	}
 	err = wait.PollUntilContextTimeout(ctx, time.Second, patience, true, func(ctx context.Context) (bool, error) {
