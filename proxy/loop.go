@@ -126,8 +126,33 @@ func (p *Proxy) report(logger klog.Logger, changes state.Changes) {
 	}
 }
 
+// watchRoutes has routes put back that somebody else has deleted. When the kernel has too much to tell, it begins anew, and
+// what was missed is made up for.
+func (p *Proxy) watchRoutes(ctx context.Context) error {
+	for ctx.Err() == nil {
+		if err := network.WatchRoutes(ctx, p.doubtRoutes); err != nil {
+			klog.FromContext(ctx).WithName("proxy").V(2).Info("Watching routes anew", "reason", err.Error())
+			p.doubtRoutes()
+			p.sleep(ctx, retryPeriod)
+		}
+	}
+	return nil
+}
+
+// doubtRoutes has the loop compare routes.
+func (p *Proxy) doubtRoutes() {
+	p.mu.Lock()
+	p.nodesDirty = true
+	p.mu.Unlock()
+	p.poke()
+}
+
 // inspect is the safety net.
 func (p *Proxy) inspect(logger klog.Logger) {
+	p.mu.Lock()
+	p.nodesDirty = true
+	p.mu.Unlock()
+	p.obeyNodes(logger)
 	disturbed, err := p.backend.Disturbed()
 	if err != nil {
 		logger.Error(err, "Looking whether the rules were disturbed")

@@ -131,6 +131,9 @@ func (p *Proxy) Start(ctx context.Context) (retErr error) {
 	run("watching the node's addresses", func(ctx context.Context) error {
 		return network.WatchAddresses(ctx, p.setAddresses)
 	})
+	if p.cfg.Routes {
+		run("watching routes", p.watchRoutes)
+	}
 	for _, server := range p.http {
 		run("serving metrics", server.Start)
 	}

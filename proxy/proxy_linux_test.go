@@ -379,6 +379,19 @@ func (n *node) routes() {
 		}
 		return nil
 	})
+	_, pods, err := net.ParseCIDR("10.244.1.0/24")
+	if err != nil {
+		n.Fatal(err)
+	}
+	if err := netlink.RouteDel(&netlink.Route{Dst: pods}); err != nil {
+		n.Fatal(err)
+	}
+	n.eventually("a route that somebody deleted comes back", func() error {
+		if there, _ := has(); !there {
+			return errors.New("no route")
+		}
+		return nil
+	})
 	if err := n.clients.CoreV1().Nodes().Delete(n.ctx, "n2", metav1.DeleteOptions{}); err != nil {
 		n.Fatal(err)
 	}

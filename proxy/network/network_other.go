@@ -45,3 +45,6 @@ func Join(Cable) error { return errNotLinux }
 
 // SetConntrack needs Linux.
 func SetConntrack(int, map[string]time.Duration) error { return errNotLinux }
+
+// WatchRoutes is not possible here.
+func WatchRoutes(context.Context, func()) error { return errNotLinux }
