@@ -47,7 +47,7 @@ func Read(ctx context.Context, from io.Reader, name string) (*Archive, error) {
 	// A read from a terminal or an idle pipe can't be interrupted; it is left behind when ctx ends, until we exit.
 	done := make(chan spooled, 1)
 	go func() {
-		file, err := spool(ctx, from)
+		file, err := Spool(ctx, from)
 		done <- spooled{file, err}
 	}()
 	var copied spooled
@@ -171,39 +171,52 @@ func unpacked(ctx context.Context, file *os.File) (_ *os.File, retErr error) {
 	if err != nil {
 		return nil, err
 	}
-	buffered := bufio.NewReaderSize(file, 1<<20)
-	magic, err := buffered.Peek(4)
-	if err != nil && !errors.Is(err, io.EOF) {
+	plain, compressed, err := decompress(file)
+	if err != nil {
 		return nil, err
 	}
-	var plain io.Reader = buffered
+	if !compressed && info.Mode().IsRegular() {
+		_, err := file.Seek(0, io.SeekStart)
+		return file, err
+	}
+	copied, err := Spool(ctx, plain)
+	if err := errors.Join(err, plain.Close()); err != nil {
+		return nil, fmt.Errorf("unpacking it: %w", err)
+	}
+	return copied, file.Close()
+}
+
+// Decompress is what from holds when it is compressed with gzip or zstd, and from itself when it is not.
+func Decompress(from io.Reader) (io.ReadCloser, error) {
+	plain, _, err := decompress(from)
+	return plain, err
+}
+
+func decompress(from io.Reader) (plain io.ReadCloser, compressed bool, err error) {
+	buffered := bufio.NewReaderSize(from, 1<<20)
+	magic, err := buffered.Peek(4)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, false, err
+	}
 	switch {
 	case bytes.HasPrefix(magic, gzipMagic):
 		unzip, err := gzip.NewReader(buffered)
 		if err != nil {
-			return nil, fmt.Errorf("reading it as gzip: %w", err)
+			return nil, false, fmt.Errorf("reading it as gzip: %w", err)
 		}
-		plain = unzip
+		return unzip, true, nil
 	case bytes.HasPrefix(magic, zstdMagic):
 		decoder, err := zstd.NewReader(buffered)
 		if err != nil {
-			return nil, fmt.Errorf("reading it as zstd: %w", err)
+			return nil, false, fmt.Errorf("reading it as zstd: %w", err)
 		}
-		defer decoder.Close()
-		plain = decoder
-	case info.Mode().IsRegular():
-		_, err := file.Seek(0, io.SeekStart)
-		return file, err
+		return decoder.IOReadCloser(), true, nil
 	}
-	copied, err := spool(ctx, plain)
-	if err != nil {
-		return nil, fmt.Errorf("unpacking it: %w", err)
-	}
-	return copied, errors.Join(file.Close())
+	return io.NopCloser(buffered), false, nil
 }
 
-// spool copies from into a temporary file that has no name, so that nothing stays of it however we end.
-func spool(ctx context.Context, from io.Reader) (_ *os.File, retErr error) {
+// Spool copies from into a temporary file that has no name, so that nothing stays of it however we end.
+func Spool(ctx context.Context, from io.Reader) (_ *os.File, retErr error) {
 	file, err := os.CreateTemp("", "coxswain-images-")
 	if err != nil {
 		return nil, fmt.Errorf("making a temporary file: %w", err)

@@ -14,22 +14,22 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// blob is a layer that lies in a file, at some place of it.
-type blob struct {
-	descriptor v1.Descriptor
-	open       func() (io.ReadCloser, error)
+// Blob is a part of an image: what it is, and where its bytes come from, as often as they are asked for.
+type Blob struct {
+	Descriptor v1.Descriptor
+	Open       func() (io.ReadCloser, error)
 }
 
-var _ partial.CompressedLayer = blob{}
+var _ partial.CompressedLayer = Blob{}
 
-func (b blob) Digest() (v1.Hash, error)            { return b.descriptor.Digest, nil }
-func (b blob) Compressed() (io.ReadCloser, error)  { return b.open() }
-func (b blob) Size() (int64, error)                { return b.descriptor.Size, nil }
-func (b blob) MediaType() (types.MediaType, error) { return b.descriptor.MediaType, nil }
+func (b Blob) Digest() (v1.Hash, error)            { return b.Descriptor.Digest, nil }
+func (b Blob) Compressed() (io.ReadCloser, error)  { return b.Open() }
+func (b Blob) Size() (int64, error)                { return b.Descriptor.Size, nil }
+func (b Blob) MediaType() (types.MediaType, error) { return b.Descriptor.MediaType, nil }
 
 // section is a blob that is a part of a larger file.
-func section(file io.ReaderAt, at entry, descriptor v1.Descriptor) blob {
-	return blob{descriptor: descriptor, open: func() (io.ReadCloser, error) {
+func section(file io.ReaderAt, at entry, descriptor v1.Descriptor) Blob {
+	return Blob{Descriptor: descriptor, Open: func() (io.ReadCloser, error) {
 		return io.NopCloser(io.NewSectionReader(file, at.offset, at.size)), nil
 	}}
 }
@@ -38,7 +38,7 @@ func section(file io.ReaderAt, at entry, descriptor v1.Descriptor) blob {
 type assembled struct {
 	mediaType        types.MediaType
 	manifest, config []byte
-	layers           []blob
+	layers           []Blob
 }
 
 var _ partial.CompressedImageCore = assembled{}
@@ -49,16 +49,16 @@ func (a assembled) RawConfigFile() ([]byte, error)      { return a.config, nil }
 
 func (a assembled) LayerByDigest(digest v1.Hash) (partial.CompressedLayer, error) {
 	for _, layer := range a.layers {
-		if layer.descriptor.Digest == digest {
+		if layer.Descriptor.Digest == digest {
 			return layer, nil
 		}
 	}
 	return nil, fmt.Errorf("the image has no layer %s", digest)
 }
 
-// assemble makes the image that has this configuration and these layers. Its manifest is OCI's, whatever the image came
+// Assemble makes the image that has this configuration and these layers. Its manifest is OCI's, whatever the image came
 // in, so that one image has one digest.
-func assemble(config []byte, layers []blob) (v1.Image, error) {
+func Assemble(config []byte, layers []Blob) (v1.Image, error) {
 	digest, size, err := v1.SHA256(bytes.NewReader(config))
 	if err != nil {
 		return nil, fmt.Errorf("computing the digest of the configuration: %w", err)
@@ -70,11 +70,20 @@ func assemble(config []byte, layers []blob) (v1.Image, error) {
 		Layers:        []v1.Descriptor{},
 	}
 	for _, layer := range layers {
-		manifest.Layers = append(manifest.Layers, layer.descriptor)
+		manifest.Layers = append(manifest.Layers, layer.Descriptor)
 	}
 	raw, err := json.Marshal(manifest)
 	if err != nil {
 		return nil, fmt.Errorf("writing the manifest: %w", err)
 	}
 	return partial.CompressedToImage(assembled{mediaType: types.OCIManifestSchema1, manifest: raw, config: config, layers: layers})
+}
+
+// AssembleConfig is Assemble for a configuration that is not written yet.
+func AssembleConfig(config *v1.ConfigFile, layers []Blob) (v1.Image, error) {
+	raw, err := json.Marshal(config)
+	if err != nil {
+		return nil, fmt.Errorf("writing the configuration: %w", err)
+	}
+	return Assemble(raw, layers)
 }

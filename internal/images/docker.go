@@ -63,7 +63,7 @@ func dockerImage(index tarIndex, entry dockerEntry) (v1.Image, error) {
 	if len(config.RootFS.DiffIDs) != len(entry.Layers) {
 		return nil, fmt.Errorf("%s names %d layers, manifest.json %d", entry.Config, len(config.RootFS.DiffIDs), len(entry.Layers))
 	}
-	var layers []blob
+	var layers []Blob
 	for i, name := range entry.Layers {
 		layer, err := dockerLayer(index, name, config.RootFS.DiffIDs[i])
 		if err != nil {
@@ -71,19 +71,19 @@ func dockerImage(index tarIndex, entry dockerEntry) (v1.Image, error) {
 		}
 		layers = append(layers, layer)
 	}
-	return assemble(raw, layers)
+	return Assemble(raw, layers)
 }
 
 // dockerLayer finds a layer and its digest. That of a plain one is written in the configuration; a compressed one has to
 // be read for it, once.
-func dockerLayer(index tarIndex, name string, diffID v1.Hash) (blob, error) {
+func dockerLayer(index tarIndex, name string, diffID v1.Hash) (Blob, error) {
 	at, err := index.find(name)
 	if err != nil {
-		return blob{}, err
+		return Blob{}, err
 	}
 	magic := make([]byte, 4)
 	if _, err := index.file.ReadAt(magic, at.offset); err != nil && !errors.Is(err, io.EOF) {
-		return blob{}, fmt.Errorf("reading %s: %w", name, err)
+		return Blob{}, fmt.Errorf("reading %s: %w", name, err)
 	}
 	descriptor := v1.Descriptor{MediaType: types.OCIUncompressedLayer, Digest: diffID, Size: at.size}
 	switch {
@@ -95,7 +95,7 @@ func dockerLayer(index tarIndex, name string, diffID v1.Hash) (blob, error) {
 		return section(index.file, at, descriptor), nil
 	}
 	if descriptor.Digest, _, err = v1.SHA256(io.NewSectionReader(index.file, at.offset, at.size)); err != nil {
-		return blob{}, fmt.Errorf("reading %s: %w", name, err)
+		return Blob{}, fmt.Errorf("reading %s: %w", name, err)
 	}
 	return section(index.file, at, descriptor), nil
 }

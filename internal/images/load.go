@@ -84,18 +84,18 @@ func (n *Node) Load(ctx context.Context, image Named, sent func(int64)) (retErr 
 	references := map[string]string{} // what the manifest keeps from the collector
 	for i, part := range parts[:last] {
 		if err := l.store(ctx, part, nil); err != nil {
-			return fmt.Errorf("writing %s: %w", part.descriptor.Digest, err)
+			return fmt.Errorf("writing %s: %w", part.Descriptor.Digest, err)
 		}
 		key := "containerd.io/gc.ref.content.l." + strconv.Itoa(i)
 		if i == last-1 {
 			key = "containerd.io/gc.ref.content.config"
 		}
-		references[key] = part.descriptor.Digest.String()
+		references[key] = part.Descriptor.Digest.String()
 	}
 	if err := l.store(ctx, parts[last], references); err != nil {
 		return fmt.Errorf("writing the manifest: %w", err)
 	}
-	return n.name(ctx, called, parts[last].descriptor)
+	return n.name(ctx, called, parts[last].Descriptor)
 }
 
 // load is one image on its way into one node.
@@ -106,8 +106,8 @@ type load struct {
 }
 
 // store writes one blob, or takes it into the lease if it is there already, with the labels in either case.
-func (l load) store(ctx context.Context, part blob, labels map[string]string) error {
-	digest := part.descriptor.Digest.String()
+func (l load) store(ctx context.Context, part Blob, labels map[string]string) error {
+	digest := part.Descriptor.Digest.String()
 	// Leased first, looked for second: so the collector can't take it away in between.
 	_, err := l.leases.AddResource(ctx, &leases.AddResourceRequest{ID: l.lease, Resource: &leases.Resource{ID: digest, Type: "content"}})
 	if err != nil {
@@ -136,9 +136,9 @@ func (l load) store(ctx context.Context, part blob, labels map[string]string) er
 }
 
 // write sends one blob. containerd checks its digest, and keeps nothing of one that does not come whole.
-func (l load) write(ctx context.Context, part blob, labels map[string]string) (retErr error) {
-	digest, total := part.descriptor.Digest.String(), part.descriptor.Size
-	from, err := part.open()
+func (l load) write(ctx context.Context, part Blob, labels map[string]string) (retErr error) {
+	digest, total := part.Descriptor.Digest.String(), part.Descriptor.Size
+	from, err := part.Open()
 	if err != nil {
 		return err
 	}

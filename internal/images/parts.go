@@ -13,18 +13,18 @@ import (
 
 // partsOf is all that an image is made of, in the order in which it may be stored: its layers, its configuration, and
 // at last its manifest, which refers to them.
-func partsOf(image v1.Image) ([]blob, error) {
+func partsOf(image v1.Image) ([]Blob, error) {
 	manifest, err := image.Manifest()
 	if err != nil {
 		return nil, fmt.Errorf("reading the manifest: %w", err)
 	}
-	var parts []blob
+	var parts []Blob
 	for _, descriptor := range manifest.Layers {
 		layer, err := image.LayerByDigest(descriptor.Digest)
 		if err != nil {
 			return nil, fmt.Errorf("finding layer %s: %w", descriptor.Digest, err)
 		}
-		parts = append(parts, blob{descriptor: descriptor, open: layer.Compressed})
+		parts = append(parts, Blob{Descriptor: descriptor, Open: layer.Compressed})
 	}
 	config, err := image.RawConfigFile()
 	if err != nil {
@@ -44,9 +44,18 @@ func partsOf(image v1.Image) ([]blob, error) {
 	), nil
 }
 
+// Layers is the layers of an image, the lowest first.
+func Layers(image v1.Image) ([]Blob, error) {
+	parts, err := partsOf(image)
+	if err != nil {
+		return nil, err
+	}
+	return parts[:len(parts)-2], nil
+}
+
 // memory is a blob that is held as bytes.
-func memory(descriptor v1.Descriptor, data []byte) blob {
-	return blob{descriptor: descriptor, open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }}
+func memory(descriptor v1.Descriptor, data []byte) Blob {
+	return Blob{Descriptor: descriptor, Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }}
 }
 
 // Size is how many bytes an image has, as it is sent to a node.
@@ -57,7 +66,7 @@ func Size(image v1.Image) (int64, error) {
 	}
 	sum := int64(0)
 	for _, part := range parts {
-		sum += part.descriptor.Size
+		sum += part.Descriptor.Size
 	}
 	return sum, nil
 }

@@ -97,23 +97,23 @@ func (a archiver) image(image v1.Image) (v1.Descriptor, dockerEntry, error) {
 		return v1.Descriptor{}, entry, err
 	}
 	for _, part := range parts {
-		content, err := part.open()
+		content, err := part.Open()
 		if err != nil {
 			return v1.Descriptor{}, entry, err
 		}
-		err = a.file(blobPath(part.descriptor.Digest), part.descriptor.Size, content)
+		err = a.file(blobPath(part.Descriptor.Digest), part.Descriptor.Size, content)
 		if err := errors.Join(err, content.Close()); err != nil {
 			return v1.Descriptor{}, entry, err
 		}
 	}
 	manifest := parts[len(parts)-1]
 	config := parts[len(parts)-2]
-	entry.Config = blobPath(config.descriptor.Digest)
+	entry.Config = blobPath(config.Descriptor.Digest)
 	entry.Layers = []string{}
 	for _, layer := range parts[:len(parts)-2] {
-		entry.Layers = append(entry.Layers, blobPath(layer.descriptor.Digest))
+		entry.Layers = append(entry.Layers, blobPath(layer.Descriptor.Digest))
 	}
-	return manifest.descriptor, entry, nil
+	return manifest.Descriptor, entry, nil
 }
 
 func (a archiver) file(name string, size int64, content io.Reader) error {
