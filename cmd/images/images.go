@@ -13,8 +13,8 @@ import (
 func New(streams cli.Streams) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "images",
-		Short: "Put local images on the nodes",
+		Short: "Build, load, list and remove images of the nodes on this machine",
 	}
-	command.AddCommand(newLoad(streams))
+	command.AddCommand(newBuild(streams), newLoad(streams), newList(streams), newRemove(streams))
 	return command
 }

@@ -71,5 +71,9 @@ func bytesOf(n int64) string {
 	if units[0] == "B" {
 		return fmt.Sprintf("%d B", n)
 	}
-	return fmt.Sprintf("%.3g %s", value, units[0])
+	decimals := 0 // three digits in all
+	for digits := value; digits < 100 && decimals < 2; digits *= 10 {
+		decimals++
+	}
+	return fmt.Sprintf("%.*f %s", decimals, value, units[0])
 }
