@@ -102,7 +102,7 @@ func (n *Node) read(ctx context.Context, digest v1.Hash) (io.ReadCloser, error) 
 	stream, err := n.content.Read(ctx, &content.ReadContentRequest{Digest: digest.String()})
 	if err != nil {
 		cancel()
-		return nil, fmt.Errorf("reading %s: %w", digest, err)
+		return nil, fmt.Errorf("reading %s: %w", digest, plainly(err))
 	}
 	return &blobReader{stream: stream, cancel: cancel}, nil
 }
@@ -118,7 +118,7 @@ func (r *blobReader) Read(into []byte) (int, error) {
 	for r.rest.Len() == 0 {
 		message, err := r.stream.Recv() // io.EOF at the end
 		if err != nil {
-			return 0, err
+			return 0, plainly(err)
 		}
 		r.rest.Reset(message.GetData())
 	}

@@ -147,7 +147,7 @@ func (l load) write(ctx context.Context, part Blob, labels map[string]string) (r
 	stream, err := l.content.Write(streaming)
 	if err != nil {
 		cancel()
-		return err
+		return plainly(err)
 	}
 	ref := "coxswain-" + l.lease + "-" + digest // of this load alone: another one may send the same at the same time
 	defer func() {
@@ -159,10 +159,10 @@ func (l load) write(ctx context.Context, part Blob, labels map[string]string) (r
 	send := func(request *content.WriteContentRequest) error {
 		request.Ref, request.Total, request.Expected = ref, total, digest
 		if err := stream.Send(request); err != nil && !errors.Is(err, io.EOF) {
-			return err
+			return plainly(err)
 		}
 		_, err := stream.Recv() // after io.EOF from Send, this has the reason
-		return err
+		return plainly(err)
 	}
 	buffer, offset := make([]byte, min(chunk, max(total, 1))), int64(0)
 	for {

@@ -37,7 +37,7 @@ type Node struct {
 
 // Connect prepares a connection; it is made with the first call.
 func Connect(target Target) (*Node, error) {
-	conn, err := grpc.NewClient("unix://"+target.Socket, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	conn, err := grpc.NewClient("unix://"+target.Socket, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithUnaryInterceptor(saidPlainly))
 	if err != nil {
 		return nil, fmt.Errorf("connecting to containerd: %w", err)
 	}
