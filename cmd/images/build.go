@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -36,7 +37,8 @@ func newBuild(streams cli.Streams) *cobra.Command {
 		Short: "Build an image from a folder and load it into the nodes of this machine",
 		Long: `Builds an image from a folder with a Dockerfile (or Containerfile), with no registry and no daemon, and loads it into
 every node of the cluster. FROM is scratch, another stage, an image that a node has, or one in an archive that --base
-names. Nothing is run: RUN is refused. The same files give the same image.`,
+names. RUN runs its program in a container on the first node, in this machine's network; there is no cache, so it runs
+each time. Without RUN, the same files give the same image.`,
 		Example: `  coxswain images build --tag app:dev .
   coxswain images build --tag app:dev --base alpine.tar --build-arg VERSION=2 ./app
   coxswain images build --tag app:dev --output app.tar --no-load .`,
@@ -82,10 +84,17 @@ func (f *buildFlags) run(ctx context.Context, streams cli.Streams, folder string
 	}
 	defer func() { retErr = errors.Join(retErr, bases.close()) }()
 
-	built, err := builder.Build(ctx, builder.Config{
-		Context: folder, File: f.file, Target: f.target, Args: args, Base: bases.find,
+	config := builder.Config{
+		Context: folder, File: f.file, Target: f.target, Args: args, Base: bases.find, Output: streams.Err,
 		Note: func(text string) { fmt.Fprintln(streams.Err, "note: "+text) },
-	})
+	}
+	if len(nodes) > 0 {
+		config.Run = func(ctx context.Context, step images.Step) (*os.File, error) {
+			step.CgroupParent = f.of.cgroup()
+			return nodes[0].Run(ctx, step)
+		}
+	}
+	built, err := builder.Build(ctx, config)
 	if err != nil {
 		return err
 	}

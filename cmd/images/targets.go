@@ -31,6 +31,15 @@ func (c *cluster) connect() (images.Nodes, error) {
 	return images.ConnectAll(targets)
 }
 
+// cgroup is above the cgroups of the cluster's containers, whose clean-up then also finds those of a build.
+func (c *cluster) cgroup() string {
+	record, err := instance.Dir(c.dataDir).Load()
+	if err != nil {
+		return "/coxswain" // it was there a moment ago; the name only matters for clean-up
+	}
+	return layout.Layout{Dir: instance.Dir(c.dataDir), Record: record}.CgroupRoot()
+}
+
 // targetsOf is the nodes of the cluster in dir, each with the socket of its containerd.
 func targetsOf(dir instance.Dir) ([]images.Target, error) {
 	record, err := dir.Load()

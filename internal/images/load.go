@@ -17,6 +17,7 @@ import (
 	leases "github.com/containerd/containerd/api/services/leases/v1"
 	containerdtypes "github.com/containerd/containerd/api/types"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/uuid"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
@@ -60,26 +61,16 @@ func (n *Node) Load(ctx context.Context, image Named, sent func(int64)) (retErr 
 	if err != nil {
 		return err
 	}
-	ctx = inNamespace(ctx)
-	// The lease keeps what we write from containerd's garbage collector until an image refers to it, and takes it along
-	// when it ends before that.
-	lease, err := n.leases.Create(ctx, &leases.CreateRequest{Labels: map[string]string{
-		"containerd.io/gc.expire": time.Now().Add(leaseTime).UTC().Format(time.RFC3339),
-	}})
+	ctx, l, release, err := n.begin(ctx)
 	if err != nil {
-		return fmt.Errorf("taking a lease: %w", err)
+		return err
 	}
-	l := load{Node: n, lease: lease.Lease.ID, sent: sent}
+	l.sent = sent
 	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTime)
-		defer cancel()
-		// With Sync, the collector has removed what a failed load wrote before we return.
-		_, err := n.leases.Delete(ctx, &leases.DeleteRequest{ID: l.lease, Sync: retErr != nil})
-		if err != nil && retErr != nil {
-			retErr = fmt.Errorf("%w (what was written is removed within %v: %w)", retErr, leaseTime, err)
+		if err := release(retErr != nil); retErr != nil {
+			retErr = errors.Join(retErr, err)
 		}
 	}()
-	ctx = metadata.AppendToOutgoingContext(ctx, "containerd-lease", l.lease)
 	last := len(parts) - 1
 	references := map[string]string{} // what the manifest keeps from the collector
 	for i, part := range parts[:last] {
@@ -103,6 +94,28 @@ type load struct {
 	*Node
 	lease string
 	sent  func(int64)
+}
+
+// begin takes a lease, which keeps what we write from containerd's garbage collector until an image refers to it.
+// release ends it; with collect, what has come to belong to no image is removed before it returns.
+func (n *Node) begin(ctx context.Context) (_ context.Context, _ load, release func(collect bool) error, _ error) {
+	ctx = inNamespace(ctx)
+	id := "coxswain-" + uuid.NewString() // it names containers, too, which containerd's own choice could not
+	_, err := n.leases.Create(ctx, &leases.CreateRequest{ID: id, Labels: map[string]string{
+		"containerd.io/gc.expire": time.Now().Add(leaseTime).UTC().Format(time.RFC3339),
+	}})
+	if err != nil {
+		return nil, load{}, nil, fmt.Errorf("taking a lease: %w", err)
+	}
+	release = func(collect bool) error {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanUpTime)
+		defer cancel()
+		if _, err := n.leases.Delete(ctx, &leases.DeleteRequest{ID: id, Sync: collect}); err != nil {
+			return fmt.Errorf("ending a lease, which ends by itself within %v: %w", leaseTime, err)
+		}
+		return nil
+	}
+	return metadata.AppendToOutgoingContext(ctx, "containerd-lease", id), load{Node: n, lease: id}, release, nil
 }
 
 // store writes one blob, or takes it into the lease if it is there already, with the labels in either case.
@@ -149,7 +162,7 @@ func (l load) write(ctx context.Context, part Blob, labels map[string]string) (r
 		cancel()
 		return plainly(err)
 	}
-	ref := "coxswain-" + l.lease + "-" + digest // of this load alone: another one may send the same at the same time
+	ref := l.lease + "-" + digest // of this load alone: another one may send the same at the same time
 	defer func() {
 		cancel() // ends the stream when we return early, and with it containerd's hold on ref
 		if retErr != nil && status.Code(retErr) != codes.AlreadyExists {

@@ -10,9 +10,13 @@ import (
 	"slices"
 	"sync"
 
+	containers "github.com/containerd/containerd/api/services/containers/v1"
 	content "github.com/containerd/containerd/api/services/content/v1"
+	diff "github.com/containerd/containerd/api/services/diff/v1"
 	store "github.com/containerd/containerd/api/services/images/v1"
 	leases "github.com/containerd/containerd/api/services/leases/v1"
+	snapshots "github.com/containerd/containerd/api/services/snapshots/v1"
+	tasks "github.com/containerd/containerd/api/services/tasks/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
@@ -27,12 +31,17 @@ type Target struct{ Node, Socket string }
 
 // Node is a connection to the containerd of a node.
 type Node struct {
-	Name    string
-	conn    *grpc.ClientConn
-	content content.ContentClient
-	images  store.ImagesClient
-	leases  leases.LeasesClient
-	cri     cri.ImageServiceClient
+	Name       string
+	socket     string
+	conn       *grpc.ClientConn
+	content    content.ContentClient
+	images     store.ImagesClient
+	leases     leases.LeasesClient
+	snapshots  snapshots.SnapshotsClient
+	diff       diff.DiffClient
+	containers containers.ContainersClient
+	tasks      tasks.TasksClient
+	cri        cri.ImageServiceClient
 }
 
 // Connect prepares a connection; it is made with the first call.
@@ -42,12 +51,17 @@ func Connect(target Target) (*Node, error) {
 		return nil, fmt.Errorf("connecting to containerd: %w", err)
 	}
 	return &Node{
-		Name:    target.Node,
-		conn:    conn,
-		content: content.NewContentClient(conn),
-		images:  store.NewImagesClient(conn),
-		leases:  leases.NewLeasesClient(conn),
-		cri:     cri.NewImageServiceClient(conn),
+		Name:       target.Node,
+		socket:     target.Socket,
+		conn:       conn,
+		content:    content.NewContentClient(conn),
+		images:     store.NewImagesClient(conn),
+		leases:     leases.NewLeasesClient(conn),
+		snapshots:  snapshots.NewSnapshotsClient(conn),
+		diff:       diff.NewDiffClient(conn),
+		containers: containers.NewContainersClient(conn),
+		tasks:      tasks.NewTasksClient(conn),
+		cri:        cri.NewImageServiceClient(conn),
 	}, nil
 }
 

@@ -77,6 +77,17 @@ func contextFolder(ctx context.Context, dockerfile string) string {
 	return dir
 }
 
+// processes is how many processes of this machine have that command line.
+func processes(line string) (n int, _ error) {
+	all, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, name := range all {
+		if data, err := os.ReadFile(name); err == nil && string(data) == line { // others end while we look
+			n++
+		}
+	}
+	return n, err
+}
+
 func file(dir, name, content string) {
 	GinkgoHelper()
 	Expect(os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644)).To(Succeed())
@@ -140,8 +151,45 @@ CMD ["--listen=:8080", "--message-file=message"]
 		Expect(list).NotTo(ContainSubstring("registry.example/shop"))
 	}, NodeTimeout(3*time.Minute))
 
+	It("are built by programs that run on the node, which are gone afterwards", func(ctx SpecContext) {
+		ns := namespace(ctx, "images-run")
+		dir := contextFolder(ctx, `
+FROM scratch
+COPY --chmod=755 web /web
+ARG word
+RUN ["/web", "env"]
+USER 1234:5678
+WORKDIR /data
+RUN ["/web", "id"]
+RUN ["/web", "write", "message", "written", "while", "building"]
+CMD ["/web", "--message-file=/data/message"]
+`)
+		build := func() string {
+			GinkgoHelper()
+			command := cluster.Command(ctx, inCluster("build", "--tag=run:dev", "--build-arg=word=given", dir)...)
+			out, err := command.CombinedOutput()
+			Expect(err).NotTo(HaveOccurred(), string(out))
+			return string(out)
+		}
+		Expect(build()).To(And(ContainSubstring("word=given"), ContainSubstring("uid=1234 gid=5678")))
+		apply(ctx, webPod(ns, "run", "run:dev"))
+		Expect(pageOf(ctx, ns, "run")).To(ContainSubstring("written while building"))
+
+		By("building again: the programs made the same, so the image is the same")
+		Expect(build()).To(ContainSubstring("already there"))
+
+		By("interrupting a program")
+		file(dir, "Dockerfile", "FROM run:dev\nRUN [\"/web\", \"sleep\", \"4321\"]\n")
+		command := cluster.Command(ctx, inCluster("build", "--tag=never:v1", dir)...)
+		Expect(command.Start()).To(Succeed())
+		Eventually(processes, "20s", "50ms").WithArguments("/web\x00sleep\x004321\x00").Should(BeNumerically(">", 0))
+		Expect(command.Process.Signal(os.Interrupt)).To(Succeed())
+		Expect(command.Wait()).To(MatchError("exit status 1"))
+		Expect(processes("/web\x00sleep\x004321\x00")).To(BeZero())
+	}, NodeTimeout(3*time.Minute))
+
 	It("are loaded from archives of any kind, in little time", func(ctx SpecContext) {
-		dir := contextFolder(ctx, "FROM scratch\nCOPY web /\n")
+		dir := contextFolder(ctx, "FROM scratch\nCOPY web /small/\n") // a layer that no other spec has
 		archive := filepath.Join(dir, "small.tar")
 		_, err := cluster.Run(ctx, inCluster("build", "--no-load", "--output="+archive, "--tag=small:v1", dir)...)
 		Expect(err).NotTo(HaveOccurred())
@@ -165,7 +213,8 @@ CMD ["--listen=:8080", "--message-file=message"]
 			_, err = cluster.Run(ctx, inCluster("build", "--tag=never:v1", dir)...)
 			Expect(err).To(MatchError(And(ContainSubstring("exit status 1: error: "+want), Not(ContainSubstring("\n")))))
 		},
-		Entry("a program to run", "FROM scratch\nRUN make\n", "Dockerfile:2: RUN: "),
+		Entry("a program that is not there", "FROM scratch\nRUN make\n", `Dockerfile:2: RUN: running "make": `),
+		Entry("a program that fails", "FROM coxswain.dev/web:v1\nRUN [\"/web\", \"exit\", \"3\"]\n", `Dockerfile:2: RUN: running "[\"/web\", \"exit\", \"3\"]": it ended with exit code 3`),
 		Entry("a file that is not there", "FROM scratch\n\nCOPY x /\n", `Dockerfile:3: COPY: no such file "x" in the context /`),
 		Entry("a base that no one has", "FROM nowhere:v1\n", `Dockerfile:1: FROM: no image "nowhere:v1" is on a node`),
 	)

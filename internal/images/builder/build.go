@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -35,6 +36,10 @@ type Config struct {
 	Args map[string]string
 	// Base finds an image that FROM or COPY --from names, by its canonical name; ErrNoBase when there is none.
 	Base func(ctx context.Context, name string) (v1.Image, error)
+	// Run runs a program for RUN and returns its layer; nil when there is nowhere to run one.
+	Run func(ctx context.Context, step images.Step) (*os.File, error)
+	// Output receives what those programs print; may be nil.
+	Output io.Writer
 	// Note is told what the user should know and is no error; may be nil.
 	Note func(text string)
 }
@@ -93,6 +98,9 @@ func (i *image) clone() *image {
 func Build(ctx context.Context, config Config) (_ *Built, retErr error) {
 	if config.Note == nil {
 		config.Note = func(string) {}
+	}
+	if config.Output == nil {
+		config.Output = io.Discard
 	}
 	b := &build{Config: config, globals: map[string]string{}, bases: map[string]*image{}, used: map[string]bool{}}
 	if err := b.openContext(); err != nil {
@@ -186,7 +194,7 @@ func (b *build) fail(at dockerfile.Instruction, err error) error {
 // build.
 func (b *build) read() (*stage, error) {
 	for _, instruction := range b.file.Instructions {
-		if err := check(instruction); err != nil {
+		if err := b.check(instruction); err != nil {
 			return nil, b.fail(instruction, err)
 		}
 		switch {

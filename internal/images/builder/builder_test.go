@@ -290,7 +290,7 @@ func TestRefused(t *testing.T) {
 		"FROM a b":                               "Dockerfile:1: FROM: write FROM image, or FROM image AS name",
 		"FROM $x":                                "Dockerfile:1: FROM: $x is empty; only ARGs before the first FROM count here, with their defaults or --build-arg",
 		"FROM --platform=linux/vax scratch":      "Dockerfile:1: FROM: the platform linux/vax is not this machine's, linux/" + runtime.GOARCH,
-		"FROM scratch\n\nRUN make":               "Dockerfile:3: RUN: images are made here without running programs; run it before the build and COPY what it makes, or begin FROM an image that has it",
+		"FROM scratch\n\nRUN make":               "Dockerfile:3: RUN: running programs needs a node, and no cluster runs here; start one with `coxswain up`, or run it before the build and COPY what it makes",
 		"FROM scratch\nONBUILD COPY a /":         "Dockerfile:2: ONBUILD: it is not supported; write its instruction where the image is used",
 		"FROM scratch\nCOPY x /":                 `Dockerfile:2: COPY: no such file "x" in the context CONTEXT`,
 		"FROM scratch\nCOPY *.x /":               `Dockerfile:2: COPY: nothing in the context CONTEXT matches "*.x"`,

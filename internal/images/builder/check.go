@@ -19,10 +19,12 @@ var flags = map[string][]string{
 }
 
 // check refuses what can't be done, so that a build fails before it begins.
-func check(instruction dockerfile.Instruction) error {
+func (b *build) check(instruction dockerfile.Instruction) error {
 	switch instruction.Keyword {
 	case "RUN":
-		return errors.New("images are made here without running programs; run it before the build and COPY what it makes, or begin FROM an image that has it")
+		if b.Run == nil {
+			return errNoRun
+		}
 	case "ONBUILD":
 		return errors.New("it is not supported; write its instruction where the image is used")
 	case "HEALTHCHECK":

@@ -139,8 +139,11 @@ func (w *layerWriter) end() (*layer, error) {
 	if err := errors.Join(w.tar.Close(), w.out.Flush()); err != nil {
 		return nil, errors.Join(fmt.Errorf("writing a layer: %w", err), w.file.Close())
 	}
-	digest := v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(w.sum.Sum(nil))}
-	file, size := w.file, w.n
+	return plainLayer(w.file, v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(w.sum.Sum(nil))}, w.n), nil
+}
+
+// plainLayer is a layer that lies in a file as it is.
+func plainLayer(file *os.File, digest v1.Hash, size int64) *layer {
 	return &layer{
 		diffID: digest,
 		plain:  file,
@@ -148,5 +151,18 @@ func (w *layerWriter) end() (*layer, error) {
 			Descriptor: v1.Descriptor{MediaType: types.OCIUncompressedLayer, Digest: digest, Size: size},
 			Open:       func() (io.ReadCloser, error) { return io.NopCloser(io.NewSectionReader(file, 0, size)), nil },
 		},
-	}, nil
+	}
+}
+
+// adopt makes a layer of a plain tar file that others wrote, and takes it over.
+func adopt(file *os.File) (*layer, error) {
+	info, err := file.Stat()
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	digest, size, err := v1.SHA256(io.NewSectionReader(file, 0, info.Size()))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("reading a layer: %w", err), file.Close())
+	}
+	return plainLayer(file, digest, size), nil
 }

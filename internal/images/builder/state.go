@@ -62,6 +62,8 @@ func (s *state) do(ctx context.Context, instruction dockerfile.Instruction) erro
 		err = s.copy(ctx, instruction)
 	case "WORKDIR":
 		err = s.workdir(ctx, instruction)
+	case "RUN":
+		err = s.run(ctx, instruction)
 	default:
 		do, known := instructions[instruction.Keyword]
 		if !known {
