@@ -59,6 +59,9 @@ standard input. What a node has already is not sent again.`,
 // loadFile loads all images of an archive.
 func loadFile(ctx context.Context, streams cli.Streams, nodes images.Nodes, file, tag string) (retErr error) {
 	archive, err := open(ctx, streams.In, file, tag)
+	if errors.Is(err, images.ErrNoName) {
+		return fmt.Errorf("%w; give it one with --tag", err)
+	}
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,9 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
+// ErrNoName says that an archive has images and no names for them.
+var ErrNoName = errors.New("no image in it has a name")
+
 // Archive is a tar file of images, open. Its images read from it and are of no use once it is closed.
 type Archive struct {
 	Images []Named
@@ -132,7 +135,7 @@ func call(found []Named, name string) ([]Named, error) {
 			}
 		}
 		if len(all) == 0 {
-			return nil, errors.New("no image in it has a name")
+			return nil, ErrNoName
 		}
 		return all, nil
 	}
