@@ -141,7 +141,7 @@ func (s *state) one(rest string) (string, error) {
 	return text, err
 }
 
-// command is the rest of CMD or ENTRYPOINT.
+// commandOf is the rest of CMD or ENTRYPOINT.
 func (s *state) commandOf(rest string) []string {
 	if words, exec := dockerfile.Exec(rest); exec {
 		return words
