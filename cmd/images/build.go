@@ -28,6 +28,7 @@ type buildFlags struct {
 	target       string
 	args, bases  []string
 	noLoad       bool
+	noCache      bool
 }
 
 func newBuild(streams cli.Streams) *cobra.Command {
@@ -37,8 +38,8 @@ func newBuild(streams cli.Streams) *cobra.Command {
 		Short: "Build an image from a folder and load it into the nodes of this machine",
 		Long: `Builds an image from a folder with a Dockerfile (or Containerfile), with no registry and no daemon, and loads it into
 every node of the cluster. FROM is scratch, another stage, an image that a node has, or one in an archive that --base
-names. RUN runs its program in a container on the first node, in this machine's network; there is no cache, so it runs
-each time. Without RUN, the same files give the same image.`,
+names. RUN runs its program in a container on the first node, in this machine's network; what it made is used again for
+a week. Without RUN, the same files give the same image.`,
 		Example: `  coxswain images build --tag app:dev .
   coxswain images build --tag app:dev --base alpine.tar --build-arg VERSION=2 ./app
   coxswain images build --tag app:dev --output app.tar --no-load .`,
@@ -55,6 +56,7 @@ each time. Without RUN, the same files give the same image.`,
 	flags.StringVar(&f.target, "target", "", "the stage to build (default: the last)")
 	flags.StringArrayVar(&f.args, "build-arg", nil, "NAME=value for an ARG; may be repeated")
 	flags.StringArrayVar(&f.bases, "base", nil, "archive with images that FROM names; may be repeated")
+	flags.BoolVar(&f.noCache, "no-cache", false, "run every program of RUN, also those that ran before")
 	flags.BoolVar(&f.noLoad, "no-load", false, "do not load the image into the nodes")
 	return command
 }
@@ -90,7 +92,7 @@ func (f *buildFlags) run(ctx context.Context, streams cli.Streams, folder string
 	}
 	if len(nodes) > 0 {
 		config.Run = func(ctx context.Context, step images.Step) (*os.File, error) {
-			step.CgroupParent = f.of.cgroup()
+			step.CgroupParent, step.Fresh = f.of.cgroup(), f.noCache
 			return nodes[0].Run(ctx, step)
 		}
 	}

@@ -37,6 +37,8 @@ type Step struct {
 	CgroupParent string
 	// Output receives what it prints.
 	Output io.Writer
+	// Fresh runs it even if the node still has what it made before.
+	Fresh bool
 }
 
 // ExitError says that a program ended with another code than 0.
@@ -46,8 +48,22 @@ type ExitError struct{ Code uint32 }
 func (e *ExitError) Error() string { return fmt.Sprintf("it ended with exit code %d", e.Code) }
 
 // Run runs a program in a container of its own on the node, in the network of this machine, and returns what it changed
-// as a layer: a plain tar file without a name, which is the caller's. Nothing of it stays on the node.
+// as a layer: a plain tar file without a name, which is the caller's. The node keeps the layer for a while, and nothing
+// else; the same step on the same layers gets it from there.
 func (n *Node) Run(ctx context.Context, step Step) (_ *os.File, retErr error) {
+	key, err := step.key()
+	if err != nil {
+		return nil, err
+	}
+	if !step.Fresh {
+		if made, err := n.cached(inNamespace(ctx), key); made != nil || err != nil {
+			return made, err
+		}
+	}
+	return n.run(ctx, step, key)
+}
+
+func (n *Node) run(ctx context.Context, step Step, cacheKey string) (_ *os.File, retErr error) {
 	ctx, l, release, err := n.begin(ctx)
 	if err != nil {
 		return nil, err
@@ -71,27 +87,12 @@ func (n *Node) Run(ctx context.Context, step Step) (_ *os.File, retErr error) {
 	if err := l.runTask(ctx, key, upper.Mounts, step); err != nil {
 		return nil, err
 	}
-	return l.changes(ctx, key, parent, upper.Mounts)
-}
-
-// changes reads what was changed above parent.
-func (l load) changes(ctx context.Context, key, parent string, upper []*containerdtypes.Mount) (*os.File, error) {
-	view := key + "-below"
-	lower, err := l.snapshots.View(ctx, &snapshots.ViewSnapshotRequest{Snapshotter: snapshotter, Key: view, Parent: parent})
+	digest, err := l.changes(ctx, key, parent, upper.Mounts)
 	if err != nil {
-		return nil, fmt.Errorf("looking below: %w", err)
+		return nil, err
 	}
-	defer l.removeSnapshot(ctx, view)
-	made, err := l.diff.Diff(ctx, &diff.DiffRequest{
-		Left: lower.Mounts, Right: upper, MediaType: string(types.OCIUncompressedLayer), Ref: key,
-		SourceDateEpoch: timestamppb.New(epoch), // no file is younger: the same files give the same layer
-	})
-	if err != nil {
-		return nil, fmt.Errorf("comparing: %w", err)
-	}
-	digest, err := v1.NewHash(made.GetDiff().GetDigest())
-	if err != nil {
-		return nil, fmt.Errorf("comparing: %w", err)
+	if err := l.remember(ctx, cacheKey, digest); err != nil {
+		return nil, err
 	}
 	reader, err := l.read(ctx, digest)
 	if err != nil {
@@ -99,6 +100,28 @@ func (l load) changes(ctx context.Context, key, parent string, upper []*containe
 	}
 	file, err := Spool(ctx, reader)
 	return file, errors.Join(err, reader.Close())
+}
+
+// changes stores what was changed above parent as a layer.
+func (l load) changes(ctx context.Context, key, parent string, upper []*containerdtypes.Mount) (v1.Hash, error) {
+	view := key + "-below"
+	lower, err := l.snapshots.View(ctx, &snapshots.ViewSnapshotRequest{Snapshotter: snapshotter, Key: view, Parent: parent})
+	if err != nil {
+		return v1.Hash{}, fmt.Errorf("looking below: %w", err)
+	}
+	defer l.removeSnapshot(ctx, view)
+	made, err := l.diff.Diff(ctx, &diff.DiffRequest{
+		Left: lower.Mounts, Right: upper, MediaType: string(types.OCIUncompressedLayer), Ref: key,
+		SourceDateEpoch: timestamppb.New(epoch), // no file is younger: the same files give the same layer
+	})
+	if err != nil {
+		return v1.Hash{}, fmt.Errorf("comparing: %w", err)
+	}
+	digest, err := v1.NewHash(made.GetDiff().GetDigest())
+	if err != nil {
+		return v1.Hash{}, fmt.Errorf("comparing: %w", err)
+	}
+	return digest, nil
 }
 
 // runTask runs the program to its end.

@@ -86,3 +86,27 @@ func TestFollowCopiesWhatIsWrittenBeforeTheEnd(t *testing.T) {
 		t.Errorf("got %q, %v", out.String(), err)
 	}
 }
+
+func TestStepsThatDifferHaveOtherKeys(t *testing.T) {
+	step := func(change func(*Step)) string {
+		s := Step{DiffIDs: []v1.Hash{hashOf("a")}, Args: []string{"a b"}, Env: []string{"c=d"}, Dir: "/", UID: 1, GID: 2}
+		change(&s)
+		key, err := s.key()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key
+	}
+	same := step(func(*Step) {})
+	if again := step(func(s *Step) { s.Fresh, s.Output, s.CgroupParent = true, os.Stderr, "/x" }); again != same {
+		t.Errorf("the same step is called %s and %s", same, again)
+	}
+	for what, change := range map[string]func(*Step){
+		"layers": func(s *Step) { s.DiffIDs = []v1.Hash{hashOf("b")} }, "arguments": func(s *Step) { s.Args = []string{"a", "b"} },
+		"variables": func(s *Step) { s.Env = nil }, "folder": func(s *Step) { s.Dir = "/x" }, "user": func(s *Step) { s.UID = 2 }, "group": func(s *Step) { s.GID = 1 },
+	} {
+		if step(change) == same {
+			t.Errorf("another one of %s does not count", what)
+		}
+	}
+}

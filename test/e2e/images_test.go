@@ -164,9 +164,9 @@ RUN ["/web", "id"]
 RUN ["/web", "write", "message", "written", "while", "building"]
 CMD ["/web", "--message-file=/data/message"]
 `)
-		build := func() string {
+		build := func(flags ...string) string {
 			GinkgoHelper()
-			command := cluster.Command(ctx, inCluster("build", "--tag=run:dev", "--build-arg=word=given", dir)...)
+			command := cluster.Command(ctx, inCluster("build", append(flags, "--tag=run:dev", "--build-arg=word=given", dir)...)...)
 			out, err := command.CombinedOutput()
 			Expect(err).NotTo(HaveOccurred(), string(out))
 			return string(out)
@@ -175,8 +175,11 @@ CMD ["/web", "--message-file=/data/message"]
 		apply(ctx, webPod(ns, "run", "run:dev"))
 		Expect(pageOf(ctx, ns, "run")).To(ContainSubstring("written while building"))
 
-		By("building again: the programs made the same, so the image is the same")
-		Expect(build()).To(ContainSubstring("already there"))
+		By("building again: no program runs")
+		Expect(build()).To(And(ContainSubstring("already there"), Not(ContainSubstring("word=given"))))
+
+		By("running them again all the same: they make the same, so the image is the same")
+		Expect(build("--no-cache")).To(And(ContainSubstring("already there"), ContainSubstring("word=given")))
 
 		By("interrupting a program")
 		file(dir, "Dockerfile", "FROM run:dev\nRUN [\"/web\", \"sleep\", \"4321\"]\n")
