@@ -37,7 +37,7 @@ func (c *cluster) cgroup() string {
 	if err != nil {
 		return "/coxswain" // it was there a moment ago; the name only matters for clean-up
 	}
-	return layout.Layout{Dir: instance.Dir(c.dataDir), Record: record}.CgroupRoot()
+	return layout.Layout{Dir: instance.Dir(c.dataDir), Record: record}.First().CgroupRoot()
 }
 
 // targetsOf is the nodes of the cluster in dir, each with the socket of its containerd.
