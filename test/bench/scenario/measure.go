@@ -72,7 +72,7 @@ func Measure(ctx context.Context, s Scenario, config Config) ([]report.Row, erro
 
 func once(ctx context.Context, s Scenario, name string, do Side, round int, config Config) (figures Figures, retErr error) {
 	run := config.Run
-	run.Dir = filepath.Join(config.Run.Dir, fmt.Sprintf("%s%d", name[:1], round))
+	run.Dir = filepath.Join(config.Run.Dir, fmt.Sprintf("%s-%s%d", s.Name, name, round))
 	if err := os.Mkdir(run.Dir, 0o755); err != nil {
 		return nil, err
 	}

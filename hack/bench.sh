@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Copyright The Coxswain Authors.
+# SPDX-License-Identifier: Apache-2.0
+
+# Measures bin/coxswain beside the programs of Kubernetes and etcd on this machine, prints one table and writes
+# docs/benchmarks.md and .json. It takes about half an hour, the first build of the peers apart.
+#
+# usage: hack/bench.sh [FLAG…]      BENCH='expression' runs a part and writes nothing; FLAGs are those of test/bench
+
+set -o errexit -o nounset -o pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+peers=$(hack/peers/build.sh)
+flags=(-peers="$peers")
+[[ -z ${BENCH:-} ]] || flags+=(-only="$BENCH")
+mkdir -p .cache/bench
+go build -o .cache/bench/run ./test/bench
+exec .cache/bench/run "${flags[@]}" "$@"
