@@ -10,6 +10,8 @@ func All() []scenario.Scenario {
 	return []scenario.Scenario{
 		start(),
 		startAPIServer(),
+		idlePlane(),
+		idleAll(),
 	}
 }
 
