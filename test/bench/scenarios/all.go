@@ -10,6 +10,7 @@ func All() []scenario.Scenario {
 	return []scenario.Scenario{
 		start(),
 		startAPIServer(),
+		startNode(),
 		idlePlane(),
 		idleAll(),
 	}
