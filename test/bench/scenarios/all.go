@@ -13,6 +13,7 @@ func All() []scenario.Scenario {
 		startNode(),
 		idlePlane(),
 		idleAll(),
+		startPod(),
 	}
 }
 
