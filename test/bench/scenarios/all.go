@@ -14,6 +14,7 @@ func All() []scenario.Scenario {
 		idlePlane(),
 		idleAll(),
 		startPod(),
+		api(),
 	}
 }
 
