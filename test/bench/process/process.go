@@ -29,6 +29,11 @@ type Process struct {
 
 // Start starts a program whose output goes to NAME.log in folder dir.
 func Start(dir, name, program string, args ...string) (*Process, error) {
+	return StartIn(nil, dir, name, program, args...)
+}
+
+// StartIn is Start from a thread that enter has moved to another namespace; nil leaves it here.
+func StartIn(enter func() error, dir, name, program string, args ...string) (*Process, error) {
 	p := &Process{name: name, log: filepath.Join(dir, name+".log"), exited: make(chan struct{})}
 	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -41,10 +46,18 @@ func Start(dir, name, program string, args ...string) (*Process, error) {
 	p.command.SysProcAttr = attributes()
 	started := make(chan error)
 	go func() {
-		// The kernel takes the end of the starting thread for the parent's death, and Go ends threads.
+		// The kernel takes the end of the starting thread for the parent's death, and Go ends threads. A thread that
+		// entered another namespace is never unlocked: it ends with this goroutine, after the process.
 		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := p.command.Start()
+		var err error
+		if enter == nil {
+			defer runtime.UnlockOSThread()
+		} else {
+			err = enter()
+		}
+		if err == nil {
+			err = p.command.Start()
+		}
 		started <- err
 		if err == nil {
 			p.failure = p.command.Wait()

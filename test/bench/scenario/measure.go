@@ -34,9 +34,15 @@ type Config struct {
 
 // Measure runs both sides in turns and answers every row. The first error ends the scenario: half of a comparison is
 // none. The rows come with it nevertheless, without figures, so that a table shows what is missing.
-func Measure(ctx context.Context, s Scenario, config Config) ([]report.Row, error) {
+func Measure(ctx context.Context, s Scenario, config Config) (_ []report.Row, retErr error) {
 	we, peer := map[string][]float64{}, map[string][]float64{}
-	var failure error
+	shared, failure := prepare(ctx, s, config)
+	config.Run.Shared = shared
+	defer func() {
+		if shared != "" {
+			retErr = errors.Join(retErr, os.RemoveAll(shared))
+		}
+	}()
 	for round := range config.Rounds {
 		for _, side := range []struct {
 			name string
@@ -68,6 +74,24 @@ func Measure(ctx context.Context, s Scenario, config Config) ([]report.Row, erro
 		rows = append(rows, question.Answer(we[row.Key], peer[row.Key], config.Commit))
 	}
 	return rows, failure
+}
+
+// prepare runs Prepare in a folder that both sides share; without one there is no such folder.
+func prepare(ctx context.Context, s Scenario, config Config) (string, error) {
+	if s.Prepare == nil {
+		return "", nil
+	}
+	run := config.Run
+	run.Dir = filepath.Join(config.Run.Dir, s.Name+"-shared")
+	if err := os.Mkdir(run.Dir, 0o755); err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithTimeout(ctx, config.Limit)
+	defer cancel()
+	if err := s.Prepare(ctx, run); err != nil {
+		return run.Dir, fmt.Errorf("preparing %q: %w", s.Name, err)
+	}
+	return run.Dir, nil
 }
 
 func once(ctx context.Context, s Scenario, name string, do Side, round int, config Config) (figures Figures, retErr error) {

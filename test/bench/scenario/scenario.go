@@ -16,6 +16,8 @@ type Scenario struct {
 	Name string
 	// Rows in the order of the table.
 	Rows []Row
+	// Prepare, when there is one, fills Run.Shared once, before the first round.
+	Prepare func(ctx context.Context, run Run) error
 	// We and Peer do the work once. A scenario without a program to compare with has no Peer.
 	We, Peer Side
 	// PeerIs completes "The peer is …".
@@ -48,6 +50,8 @@ type Figures map[string]float64
 type Run struct {
 	// Dir is empty and the side's own. Its path is short, since sockets go below it.
 	Dir string
+	// Shared is what Prepare has made, for both sides to copy from.
+	Shared string
 	// Coxswain is our binary, Peers the folder of the peers' programs, Images that of the sample images.
 	Coxswain, Peers, Images string
 }

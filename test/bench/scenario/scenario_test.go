@@ -94,6 +94,29 @@ func TestARowOfOursAlone(t *testing.T) {
 	}
 }
 
+func TestBothSidesShareWhatWasPrepared(t *testing.T) {
+	prepared := 0
+	side := func(_ context.Context, run Run) (Figures, error) {
+		_, err := os.Stat(filepath.Join(run.Shared, "data"))
+		return Figures{"x": 1}, err
+	}
+	c := config(t)
+	_, err := Measure(t.Context(), Scenario{Name: "s", Rows: one, We: side, Peer: side, Prepare: func(_ context.Context, run Run) error {
+		prepared++
+		return os.WriteFile(filepath.Join(run.Dir, "data"), nil, 0o600)
+	}}, c)
+	if err != nil || prepared != 1 {
+		t.Errorf("prepared %d times, %v", prepared, err)
+	}
+	if left, err := os.ReadDir(c.Run.Dir); err != nil || len(left) > 0 {
+		t.Errorf("folders stayed behind: %v, %v", left, err)
+	}
+	_, err = Measure(t.Context(), Scenario{Name: "s", Rows: one, We: side, Prepare: func(context.Context, Run) error { return errors.New("no disk") }}, c)
+	if err == nil || !strings.Contains(err.Error(), `preparing "s": no disk`) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestSelect(t *testing.T) {
 	all := []Scenario{{Name: "start", Rows: []Row{{Name: "ready API"}, {Name: "restart"}}}, {Name: "idle", Rows: []Row{{Name: "memory"}}}}
 	for expression, want := range map[string]string{"": "start idle", "^re": "start", "memory|start": "start idle", "nothing": ""} {
