@@ -10,6 +10,12 @@
 set -o errexit -o nounset -o pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+# kube-proxy writes its rules with nft; we need no such program.
+if ! command -v nft >/dev/null && command -v apt-get >/dev/null && [[ $(id -u) == 0 ]]; then
+	echo "bench: installing nftables, for kube-proxy"
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nftables >/dev/null
+fi
 peers=$(hack/peers/build.sh)
 flags=(-peers="$peers")
 [[ -z ${BENCH:-} ]] || flags+=(-only="$BENCH")

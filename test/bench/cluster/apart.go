@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -106,7 +105,7 @@ func (a *Apart) apiserverFlags() []string {
 
 // StartControllerManager starts the controllers.
 func (a *Apart) StartControllerManager() error {
-	config, err := a.kubeconfig(controllerManager)
+	config, err := a.Kubeconfig(controllerManager)
 	if err != nil {
 		return err
 	}
@@ -120,7 +119,7 @@ func (a *Apart) StartControllerManager() error {
 // StartScheduler starts the scheduler, without the limit of 50 requests a second that kube-scheduler sets itself: with it
 // that limit would be what is measured.
 func (a *Apart) StartScheduler() error {
-	config, err := a.kubeconfig(scheduler)
+	config, err := a.Kubeconfig(scheduler)
 	if err != nil {
 		return err
 	}
@@ -128,8 +127,8 @@ func (a *Apart) StartScheduler() error {
 		"--secure-port="+strconv.Itoa(a.ports[scheduler]), "--leader-elect=false", "--kube-api-qps=10000", "--kube-api-burst=10000")
 }
 
-// kubeconfig writes the file with which a part speaks to the API server as itself.
-func (a *Apart) kubeconfig(part string) (string, error) {
+// Kubeconfig writes the file with which a part speaks to the API server as itself.
+func (a *Apart) Kubeconfig(part string) (string, error) {
 	pair, err := a.PKI.Component(part, "system:kube-"+part, nil, time.Now())
 	if err != nil {
 		return "", err
@@ -150,16 +149,21 @@ func (a *Apart) start(part string, flags ...string) error {
 
 // Start starts one more program beside the parts; Stop stops it, too.
 func (a *Apart) Start(name, program string, args ...string) error {
-	if err := os.MkdirAll(a.dir, 0o755); err != nil {
-		return err
-	}
-	p, err := process.Start(a.dir, name, program, args...)
+	return a.StartIn(nil, name, program, args...)
+}
+
+// StartIn is Start in another namespace.
+func (a *Apart) StartIn(enter func() error, name, program string, args ...string) error {
+	p, err := process.StartIn(enter, a.dir, name, program, args...)
 	if err != nil {
 		return err
 	}
 	a.running, a.byName[name] = append(a.running, p), p
 	return nil
 }
+
+// Port is that of the API server.
+func (a *Apart) Port() int { return a.ports[apiserver] }
 
 // AwaitAPI returns when the API server is ready.
 func (a *Apart) AwaitAPI(ctx context.Context) error {
@@ -171,9 +175,9 @@ func (a *Apart) AwaitNode(ctx context.Context) error {
 	return awaitNode(ctx, a.running[len(a.running)-1], a.Admin)
 }
 
-// Await returns when check says yes, or with an error when ctx or the API server ends before.
-func (a *Apart) Await(ctx context.Context, what string, check func() bool) error {
-	return a.byName[apiserver].Await(ctx, look, what, check)
+// AwaitLast returns when check says yes, or with an error when ctx or what was started last ends before.
+func (a *Apart) AwaitLast(ctx context.Context, what string, check func() bool) error {
+	return a.running[len(a.running)-1].Await(ctx, look, what, check)
 }
 
 // Admin is how the administrator reaches the API server, without a limit and in protobuf, so that the load generator
