@@ -15,6 +15,7 @@ func All() []scenario.Scenario {
 		idleAll(),
 		startPod(),
 		api(),
+		apiEmbedded(),
 		schedule(),
 		services(),
 	}
