@@ -5,6 +5,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -38,29 +39,26 @@ How it is measured, and how to add a row: ` + "`test/bench`" + `.
 }
 
 // notes are what the rows say beside their figures: who the peer is, and what to know about both sides. Rows of one
-// scenario mostly share theirs, so each is given once.
-func (p Page) notes() string {
-	var order []string
-	names := map[string][]string{}
-	for _, row := range p.Rows {
+// scenario mostly share theirs, so each is given once; numbers has, for each row, which one is its own, or 0.
+func notes(rows []Row) (numbers []int, texts []string) {
+	for _, row := range rows {
 		text := row.Note
 		if row.PeerIs != "" {
 			text = strings.TrimSpace("The peer is " + row.PeerIs + ". " + text)
 		}
-		if text == "" {
-			continue
+		if text != "" && !slices.Contains(texts, text) {
+			texts = append(texts, text)
 		}
-		if names[text] == nil {
-			order = append(order, text)
-		}
-		names[text] = append(names[text], row.Name)
+		numbers = append(numbers, slices.Index(texts, text)+1)
 	}
+	return numbers, texts
+}
+
+func (p Page) notes() string {
+	_, texts := notes(p.Rows)
 	var b strings.Builder
-	for i, text := range order {
-		if i == 0 {
-			b.WriteString("\nNotes:\n")
-		}
-		fmt.Fprintf(&b, "- %s: %s\n", strings.Join(names[text], "; "), text)
+	for i, text := range texts {
+		fmt.Fprintf(&b, "\n[%d] %s\n", i+1, text)
 	}
 	return b.String()
 }

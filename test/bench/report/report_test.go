@@ -84,21 +84,29 @@ func rows() []Row {
 }
 
 func TestTable(t *testing.T) {
-	want := `| measured | unit |                  we |             peer | ratio | target  | met          |
-| -------- | ---- | ------------------: | ---------------: | ----: | ------- | ------------ |
-| start    | s    | 0.700 (0.600–0.812) | 3.90 (3.50–4.00) |  0.18 | ≤ 0.8 s | yes          |
-| writes   | 1/s  |    1005 (1000–1010) | 1056 (1000–1111) |  0.95 | ≥ 1.2 × | no           |
-| alone    | MB   |                 150 |                – |     – | –       | –            |
-| absent   | s    |                   – |                – |     – | ≤ 2 s   | not measured |
+	want := `| measured   | unit |                  we |             peer | ratio | target  | met          |
+| ---------- | ---- | ------------------: | ---------------: | ----: | ------- | ------------ |
+| start [1]  | s    | 0.700 (0.600–0.812) | 3.90 (3.50–4.00) |  0.18 | ≤ 0.8 s | yes          |
+| writes [1] | 1/s  |    1005 (1000–1010) | 1056 (1000–1111) |  0.95 | ≥ 1.2 × | no           |
+| alone      | MB   |                 150 |                – |     – | –       | –            |
+| absent     | s    |                   – |                – |     – | ≤ 2 s   | not measured |
 `
 	if diff := cmp.Diff(want, Table(rows())); diff != "" {
 		t.Error(diff)
 	}
 }
 
+func TestSmallRatiosKeepTheirDigits(t *testing.T) {
+	for value, want := range map[float64]string{0: "0.00", 0.00134: "0.0013", 0.0949: "0.095", 0.1: "0.10", 1.234: "1.23", 12: "12.00"} {
+		if got := ratio(&value); got != want {
+			t.Errorf("%v is written %q, want %q", value, got, want)
+		}
+	}
+}
+
 func TestNotesAreGivenOnce(t *testing.T) {
 	got := Page{Facts: []string{"CPU: one"}, Rows: rows()}.Text()
-	if want := "\nNotes:\n- start; writes: The peer is both. Warm.\n"; !strings.HasSuffix(got, want) {
+	if want := "not measured |\n\n[1] The peer is both. Warm.\n"; !strings.HasSuffix(got, want) {
 		t.Errorf("got %q, want it to end in %q", got, want)
 	}
 }

@@ -12,12 +12,18 @@ import (
 	"unicode/utf8"
 )
 
-// Table lays rows out in Markdown with aligned columns, so that it reads the same on a terminal.
+// Table lays rows out in Markdown with aligned columns, so that it reads the same on a terminal. Numbers in brackets
+// lead to the notes.
 func Table(rows []Row) string {
+	numbers, _ := notes(rows)
 	lines := [][]string{{"measured", "unit", "we", "peer", "ratio", "target", "met"}}
-	for _, row := range rows {
+	for i, row := range rows {
+		name := row.Name
+		if numbers[i] > 0 {
+			name += fmt.Sprintf(" [%d]", numbers[i])
+		}
 		lines = append(lines, []string{
-			row.Name, row.Unit, cell(row.We, row.WeRuns), cell(row.Peer, row.PeerRuns), ratio(row.Ratio), dash(row.Target), metWord(row),
+			name, row.Unit, cell(row.We, row.WeRuns), cell(row.Peer, row.PeerRuns), ratio(row.Ratio), dash(row.Target), metWord(row),
 		})
 	}
 	widths := make([]int, len(lines[0]))
@@ -69,6 +75,9 @@ func cell(median *float64, runs []float64) string {
 func ratio(value *float64) string {
 	if value == nil {
 		return "–"
+	}
+	if *value != 0 && math.Abs(*value) < 0.095 { // two digits, where two places would leave one or none
+		return strconv.FormatFloat(*value, 'g', 2, 64)
 	}
 	return strconv.FormatFloat(*value, 'f', 2, 64)
 }
