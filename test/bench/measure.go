@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +23,13 @@ import (
 // table of ten rows is worth more than an error alone, though it does not get into docs/.
 func measure(ctx context.Context, chosen []scenario.Scenario, config scenario.Config) (report.Page, []error) {
 	began, before := time.Now(), machine.Load()
+	var others []float64 // the share of the machine that others used when a side began
+	left := allPatience
+	config.Calm = func(ctx context.Context) {
+		began := time.Now()
+		others = append(others, machine.AwaitCalm(ctx, min(patience, left)))
+		left = max(0, left-time.Since(began))
+	}
 	var page report.Page
 	var failures []error
 	for _, s := range chosen {
@@ -41,8 +49,26 @@ func measure(ctx context.Context, chosen []scenario.Scenario, config scenario.Co
 		"Coxswain: "+config.Commit,
 		"Peers: "+versions(ctx, config.Run.Peers),
 		fmt.Sprintf("Run: %s, %d rounds, %s", began.UTC().Format("2006-01-02 15:04 MST"), config.Rounds, time.Since(began).Round(time.Second)),
+		disturbance(others),
 		fmt.Sprintf("Load averages (1, 5, 15 minutes): %s before, %s after; the work itself loads the machine", before, machine.Load()))
 	return page, failures
+}
+
+// patience is how long a side waits for others to leave the machine to it, and allPatience how long all do together. A
+// machine that is never calm must not make a run endless; the page tells how it was.
+const (
+	patience    = 15 * time.Second
+	allPatience = 6 * time.Minute
+)
+
+// disturbance says how much of the machine others used.
+func disturbance(others []float64) string {
+	if len(others) == 0 {
+		return "Others on the machine: unknown, nothing was measured"
+	}
+	sorted := slices.Sorted(slices.Values(others))
+	return fmt.Sprintf("Others on the machine: %.0f %% of its cores in the median of %d looks, one before each side; at most %.0f %%",
+		100*sorted[len(sorted)/2], len(sorted), 100*sorted[len(sorted)-1])
 }
 
 // possible is an error that says what this machine lacks.

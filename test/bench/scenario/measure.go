@@ -28,6 +28,8 @@ type Config struct {
 	Commit string
 	// Keep leaves the folder of a side that failed, for a look at its logs.
 	Keep bool
+	// Calm, when there is one, waits before each side until the machine has nothing else to do.
+	Calm func(context.Context)
 	// Progress gets a line a side.
 	Progress io.Writer
 }
@@ -107,6 +109,9 @@ func once(ctx context.Context, s Scenario, name string, do Side, round int, conf
 		}
 		retErr = errors.Join(retErr, os.RemoveAll(run.Dir))
 	}()
+	if config.Calm != nil {
+		config.Calm(ctx)
+	}
 	ctx, cancel := context.WithTimeout(ctx, config.Limit)
 	defer cancel()
 	figures, err := do(ctx, run)

@@ -37,7 +37,7 @@ func startPod() scenario.Scenario {
 		Name: "pod", PeerIs: "the container runtime alone", Needs: scenario.Root,
 		Rows: []scenario.Row{
 			{Key: "running", Name: "Pod created to container running", Unit: "s", Better: report.Lower, Target: report.RatioAtMost(1.3), Note: note},
-			{Key: "told", Name: "Pod created to Running in the API", Unit: "s", Better: report.Lower, Note: note, Alone: true},
+			{Key: "told", Name: "Pod created to Running in the API", Unit: "s", Better: report.Lower, Note: "The same Pods, as a watch tells.", Alone: true},
 		},
 		We: func(ctx context.Context, run scenario.Run) (scenario.Figures, error) {
 			return onNode(ctx, run, func(ctx context.Context, n *node, i int) (scenario.Figures, error) { return n.throughAPI(ctx, i) })
