@@ -33,6 +33,10 @@ func measure(ctx context.Context, chosen []scenario.Scenario, config scenario.Co
 	var page report.Page
 	var failures []error
 	for _, s := range chosen {
+		if ctx.Err() != nil {
+			failures = append(failures, fmt.Errorf("measuring %q: %w", s.Name, context.Cause(ctx)))
+			break
+		}
 		fmt.Fprintf(config.Progress, "%s (load %s)\n", s.Name, machine.Load())
 		if err := possible(s); err != nil {
 			failures = append(failures, err)
