@@ -51,7 +51,7 @@ func measure(ctx context.Context, chosen []scenario.Scenario, config scenario.Co
 	}
 	page.Facts = append(machine.Facts(),
 		"Coxswain: "+config.Commit,
-		"Peers: "+versions(ctx, config.Run.Peers),
+		"Peers: "+versions(context.WithoutCancel(ctx), config.Run.Peers),
 		fmt.Sprintf("Run: %s, %d rounds, %s", began.UTC().Format("2006-01-02 15:04 MST"), config.Rounds, time.Since(began).Round(time.Second)),
 		disturbance(others),
 		fmt.Sprintf("Load averages (1, 5, 15 minutes): %s before, %s after; the work itself loads the machine", before, machine.Load()))
