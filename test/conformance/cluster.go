@@ -105,6 +105,7 @@ func (c *cluster) up(ctx context.Context) error {
 	if err := c.run(ctx, 10*time.Minute, append([]string{"images", "load", "--data-dir=" + c.data()}, files...)...); err != nil {
 		return err
 	}
+	settleDisk()
 	// Some tests pull even so. The first node's address is one that all nodes reach.
 	if c.registry, err = newRegistry(ctx, files); err != nil {
 		return err

@@ -18,3 +18,7 @@ func ownGroup(command *exec.Cmd) {
 func killGroup(command *exec.Cmd) {
 	_ = syscall.Kill(-command.Process.Pid, syscall.SIGKILL) // mostly there is nothing left
 }
+
+// settleDisk waits until what was written is on disk. Images that are still being written hold up etcd's own writes for
+// seconds, and the first tests fail with "request timed out".
+func settleDisk() { syscall.Sync() }
