@@ -73,12 +73,40 @@ if ! fresh bin/pause "$pause"; then
 	keep bin/pause "$pause"
 fi
 
+# busybox: as its authors configure it, from Debian's source. Debian's own build takes its nc, ip and ping in place of
+# those on the PATH and drops environment variables such as data-1, and tests read in messages that the shell is this one.
+busybox() {
+	local work=$tmp/busybox apt inputs
+	inputs=$(echo "$(dpkg --print-architecture) $(declare -f busybox)" | hash)
+	fresh bin/busybox "$inputs" && return
+	echo "conformance: building busybox"
+	mkdir -p "$work"/{parts,lists,source}
+	sed -n 's/^deb \(.*debian.*\)/deb-src \1/p' /etc/apt/sources.list >"$work/parts/debian.list" 2>/dev/null || true
+	[[ ! -f /etc/apt/sources.list.d/debian.sources ]] ||
+		sed 's/^Types:.*/Types: deb-src/' /etc/apt/sources.list.d/debian.sources >"$work/parts/debian.sources"
+	apt=(apt-get -qq -o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts="$work/parts" -o Dir::State::lists="$work/lists" -o APT::Sandbox::User=root)
+	"${apt[@]}" update
+	(cd "$work" && "${apt[@]}" --download-only source busybox)
+	tar -xf "$work"/busybox_*.orig.tar.* -C "$work/source" --strip-components=1
+	make -s -C "$work/source" defconfig >/dev/null 2>&1
+	# tc does not build with the headers of newer kernels.
+	sed -i -e 's/.*CONFIG_STATIC[ =].*/CONFIG_STATIC=y/' -e 's/^CONFIG_TC=y/CONFIG_TC=n/' -e 's/^CONFIG_FEATURE_TC_INGRESS=y/CONFIG_FEATURE_TC_INGRESS=n/' "$work/source/.config"
+	if ! make -s -C "$work/source" -j"$(nproc)" busybox >"$work/log" 2>&1; then
+		tail -n 20 "$work/log" >&2
+		return 1
+	fi
+	cp "$work/source/busybox" "$tmp/part"
+	rm -rf "$work"
+	keep bin/busybox "$inputs"
+}
+busybox
+
 # rootfs NAME PACKAGE…: the packages and all that they depend on, unpacked. Nothing is installed on this machine and no
 # script of a package runs: apt only chooses and downloads, as if nothing were installed.
 rootfs() {
 	local name=$1 folder=$tmp/part debs=$tmp/debs inputs
 	shift
-	inputs=$(echo "$* $(dpkg --print-architecture) $(declare -f rootfs)" | hash)
+	inputs=$(echo "$* $(dpkg --print-architecture) $(declare -f rootfs) $(<"$cache/bin/busybox.inputs")" | hash)
 	fresh "rootfs/$name" "$inputs" && return
 	echo "conformance: unpacking $*"
 	rm -rf "$folder"
@@ -98,21 +126,17 @@ rootfs() {
 				tar -x --keep-directory-symlink -C "$folder" --exclude='./usr/share/*' --exclude='./usr/lib/systemd/*'
 		done <"$name.list"
 	)
-	# What scripts of the packages would have done: Debian has several programs that are called nc. And a shell that
-	# neither takes busybox's nc, ip or ping in place of those on the PATH, as Debian's busybox does, nor drops
-	# environment variables such as data-1.
+	cp "$cache/bin/busybox" "$folder/bin/busybox"
+	# What scripts of the packages would have done: Debian has several programs that are called nc.
 	[[ ! -e $folder/bin/nc.openbsd ]] || ln -sf nc.openbsd "$folder/bin/nc"
-	local shell
-	for shell in bash-static bash; do
-		[[ ! -e $folder/bin/$shell ]] || ln -sf "$shell" "$folder/bin/sh"
-	done
+	ln -sf busybox "$folder/bin/sh"
 	local applet
 	"$folder/bin/busybox" --list | while read -r applet; do
 		[[ -e $folder/usr/bin/$applet || -e $folder/usr/sbin/$applet ]] || ln -s busybox "$folder/usr/bin/$applet"
 	done
 	keep "rootfs/$name" "$inputs"
 }
-rootfs busybox bash-static busybox-static
+rootfs busybox busybox-static
 rootfs agnhost busybox-static bash bind9-dnsutils curl iproute2 libc-bin netcat-openbsd
 
 # The images' own sources are this checkout's; the rest is told by the notes of the parts that go in.
