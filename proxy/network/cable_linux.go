@@ -42,6 +42,11 @@ func Plug(cable Cable, namespace string) (retErr error) {
 	if err := netlink.LinkSetMaster(outer, bridge); err != nil {
 		return fmt.Errorf("plugging %s into %s: %w", cable.Outer, cable.Bridge, err)
 	}
+	// A node port of another node may lead back to the client's own node: since bridge-nf-call-iptables translates on the
+	// bridge, such a packet leaves by the port it came in by, which a bridge forbids unless told otherwise.
+	if err := netlink.LinkSetHairpin(outer, true); err != nil {
+		return fmt.Errorf("letting packets of %s turn round: %w", cable.Outer, err)
+	}
 	if err := netlink.LinkSetUp(outer); err != nil {
 		return fmt.Errorf("bringing %s up: %w", cable.Outer, err)
 	}

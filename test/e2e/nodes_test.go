@@ -81,11 +81,11 @@ var _ = Describe("Several nodes on one machine", Ordered, Serial, func() {
 		Expect(err).NotTo(HaveOccurred())
 		return service.Spec.Ports[0].NodePort
 	}
-	// answering are the pods that a node port has led to after a number of connections.
-	answering := func(ctx context.Context, address string) []string {
+	// answering are the pods that a node port has led to after a number of connections, each made by get.
+	answering := func(get func() (string, error)) []string {
 		pods := map[string]bool{}
 		for range 20 {
-			text, err := page(ctx, address)
+			text, err := get()
 			if err != nil {
 				return []string{err.Error()}
 			}
@@ -122,11 +122,17 @@ var _ = Describe("Several nodes on one machine", Ordered, Serial, func() {
 		run(ctx, "wait", "--for=condition=Ready", "pod", "-l", "app=spread", "--timeout=60s")
 	}, NodeTimeout(3*time.Minute))
 
-	It("reach each other's pods, by Services and by name", func(ctx SpecContext) {
+	It("reach each other's pods, by Services, node ports and names", func(ctx SpecContext) {
 		port := nodePort(ctx)
 		for _, address := range []string{"10.225.0.1", "10.225.0.2"} {
-			Eventually(answering, "20s", "100ms").WithContext(ctx).WithArguments(fmt.Sprintf("http://%s:%d/", address, port)).
+			url := fmt.Sprintf("http://%s:%d/", address, port)
+			Eventually(func() []string { return answering(func() (string, error) { return page(ctx, url) }) }, "20s", "100ms").
 				Should(Equal([]string{"on-1", "on-2"}), "the node port of %s leads to both nodes", address)
+			for _, from := range []string{"on-1", "on-2"} { // also back to the node that the client is on
+				Eventually(func() []string {
+					return answering(func() (string, error) { return many.Kubectl(ctx, "exec", from, "--", "/web", "get", url) })
+				}, "20s", "100ms").Should(Equal([]string{"on-1", "on-2"}), "the node port of %s leads to both nodes from %s", address, from)
+			}
 		}
 		for from, to := range map[string]string{"on-1": "on-2", "on-2": "on-1"} {
 			ip := run(ctx, "get", "pod", to, "-o", "jsonpath={.status.podIP}")
