@@ -14,6 +14,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
+	watchtools "k8s.io/client-go/tools/watch"
 
 	"coxswain.dev/coxswain/test/bench/cluster"
 	"coxswain.dev/coxswain/test/bench/report"
@@ -108,7 +110,12 @@ func bindings(ctx context.Context, client kubernetes.Interface, start func() err
 	if err != nil {
 		return 0, err
 	}
-	events, err := client.CoreV1().Pods("bench").Watch(ctx, metav1.ListOptions{ResourceVersion: pods.ResourceVersion})
+	// Servers end watches that fall behind, and here both compete with what is watched for two cores: it goes on where it was.
+	events, err := watchtools.NewRetryWatcherWithContext(ctx, pods.ResourceVersion, &cache.ListWatch{
+		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+			return client.CoreV1().Pods("bench").Watch(ctx, options)
+		},
+	})
 	if err != nil {
 		return 0, err
 	}
