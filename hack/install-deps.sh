@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
 # Installs the Debian packages that a build needs and that are missing: a C compiler and libseccomp for runc and pause,
-# zstd for the embedded runtime, bzip2 for the source of busybox, curl for `make up`, openssl for the generator of the OpenAPI documents. Go is expected to be there. Does nothing when everything is there.
+# zstd for the embedded runtime, bzip2 for the source of busybox, curl for `make up`, openssl for the generator of the
+# OpenAPI documents. Go is expected to be there. Does nothing when everything is there.
 
 set -o errexit -o nounset -o pipefail
 
