@@ -7,6 +7,9 @@ SHELL := /usr/bin/env bash
 
 # Everything is built without the C library: the binary runs on any Linux, and build and tests share one cache.
 export CGO_ENABLED := 0
+# Without the checkout's path in them, compiled packages serve every clone from one cache (a clone at another path would
+# compile a thousand packages again), and the binary is the same wherever it is built.
+export GOFLAGS := -trimpath
 
 ##@ Use
 up: build images ## Build everything, start a cluster, deploy the sample and say how to reach it

@@ -67,10 +67,24 @@ func Binary() (string, error) {
 	return path, nil
 }
 
-// Root is the top folder of this checkout.
+// Root is the top folder of this checkout: the nearest one at or above the working directory that holds the file PROJECT.
+// Tests run in the folder of their package; the source paths that the compiler records are of no use, since the build
+// trims them. It is "." where there is no such folder.
 func Root() string {
-	_, file, _, _ := runtime.Caller(0)
-	return filepath.Dir(filepath.Dir(filepath.Dir(file)))
+	dir, err := os.Getwd()
+	if err != nil {
+		return "."
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "PROJECT")); err == nil {
+			return dir
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "."
+		}
+		dir = parent
+	}
 }
 
 // FreePort is a TCP port of loopback that was free a moment ago.
