@@ -206,3 +206,6 @@ require (
 	sigs.k8s.io/kustomize/kyaml v0.21.1 // indirect
 	sigs.k8s.io/mcs-api v0.5.2 // indirect
 )
+
+// The original computes any power of ten that a quantity asks for; see docs/dependencies.md.
+replace gopkg.in/inf.v0 => ./internal/inf
