@@ -85,7 +85,7 @@ func New(c Config) (admission.Interface, error) {
 		return nil, err
 	}
 	initializers := c.initializers()
-	var chain []admission.Interface
+	chain := []admission.Interface{newQuantities()}
 	if c.Escalation != nil {
 		chain = append(chain, &escalation{check: c.Escalation})
 	}
@@ -107,6 +107,7 @@ func New(c Config) (admission.Interface, error) {
 		}
 		chain = append(chain, admissionmetrics.WithControllerMetrics(made, p.name))
 	}
+	chain = append(chain, newQuantities())
 	return admissionmetrics.WithStepMetrics(admission.NewChainHandler(chain...)), nil
 }
 

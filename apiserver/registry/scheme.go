@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"coxswain.dev/coxswain/apis/kind"
+	"coxswain.dev/coxswain/apiserver/quantities"
 )
 
 // Published returns a scheme that has only the published versions of groups.
@@ -72,9 +73,7 @@ func versionsOf(group kind.Group) []schema.GroupVersion {
 
 func addKind(scheme *runtime.Scheme, d *kind.Description) error {
 	addHub(scheme, d, d.GroupVersion.Group, d.Names.Kind)
-	if d.Default != nil {
-		scheme.AddTypeDefaultingFunc(d.New(), func(obj any) { d.Default(obj.(runtime.Object)) })
-	}
+	addDefaults(scheme, d.New(), d.Default)
 	if err := addFieldLabels(scheme, d, d.GroupVersionKind(), nil); err != nil {
 		return err
 	}
@@ -86,9 +85,7 @@ func addKind(scheme *runtime.Scheme, d *kind.Description) error {
 		if version.GroupVersion.Group != d.GroupVersion.Group {
 			addHub(scheme, d, version.GroupVersion.Group, kindName)
 		}
-		if version.Default != nil {
-			scheme.AddTypeDefaultingFunc(version.New(), func(obj any) { version.Default(obj.(runtime.Object)) })
-		}
+		addDefaults(scheme, version.New(), version.Default)
 		if err := addConversions(scheme, d, version); err != nil {
 			return fmt.Errorf("registering conversions of %s: %w", version.GroupVersion.WithKind(kindName), err)
 		}
@@ -97,6 +94,18 @@ func addKind(scheme *runtime.Scheme, d *kind.Description) error {
 		}
 	}
 	return nil
+}
+
+// addDefaults registers what completes objects of a type; setDefaults may be nil. Quantities that cannot be computed with
+// are capped first, and refused by admission later: this runs while the body is decoded, where nothing can be refused with
+// the name of the field, and on every other way to an object (patches, apply, what is stored). Such an object gets no
+// defaults, so that the refusal names what was sent and not what was computed from it.
+func addDefaults(scheme *runtime.Scheme, obj runtime.Object, setDefaults func(runtime.Object)) {
+	scheme.AddTypeDefaultingFunc(obj, func(obj any) {
+		if inBounds := quantities.Cap(obj); inBounds && setDefaults != nil {
+			setDefaults(obj.(runtime.Object))
+		}
+	})
 }
 
 func addHub(scheme *runtime.Scheme, d *kind.Description, group, kindName string) {
