@@ -20,9 +20,10 @@ type fatal struct{ error }
 func (f fatal) Unwrap() error { return f.error }
 
 // newLogger sends etcd's log to klog, quieter by two levels than etcd means it: an operator asks for etcd's life story
-// with -v=3. Fatal entries become a panic of type fatal instead of os.Exit.
-func newLogger() *zap.Logger {
-	return zap.New(core{}, zap.WithFatalHook(panicker{}), zap.WithPanicHook(panicker{}))
+// with -v=3. Messages in quiet are information, whatever etcd takes them for. Fatal entries become a panic of type fatal
+// instead of os.Exit.
+func newLogger(quiet ...string) *zap.Logger {
+	return zap.New(core{quiet: quiet}, zap.WithFatalHook(panicker{}), zap.WithPanicHook(panicker{}))
 }
 
 type panicker struct{}
@@ -39,15 +40,19 @@ func (panicker) OnWrite(entry *zapcore.CheckedEntry, fields []zapcore.Field) {
 
 type core struct {
 	fields []zapcore.Field
+	quiet  []string
 }
 
 func (c core) Enabled(level zapcore.Level) bool { return bool(klog.V(verbosity(level)).Enabled()) }
 
 func (c core) With(fields []zapcore.Field) zapcore.Core {
-	return core{append(c.fields[:len(c.fields):len(c.fields)], fields...)}
+	return core{fields: append(c.fields[:len(c.fields):len(c.fields)], fields...), quiet: c.quiet}
 }
 
 func (c core) Check(entry zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore.CheckedEntry {
+	if entry.Level < zapcore.ErrorLevel && slices.Contains(c.quiet, entry.Message) {
+		entry.Level = zapcore.InfoLevel
+	}
 	if c.Enabled(entry.Level) {
 		return checked.AddCore(entry, c)
 	}

@@ -23,12 +23,17 @@ type Config struct {
 	ListenClient *url.URL
 	// UnsafeNoFsync gives up durability across a power failure for speed, for tests.
 	UnsafeNoFsync bool
+	// QuotaBytes is how much the store may hold; zero means DefaultQuotaBytes. Package space keeps writes within it; etcd
+	// itself allows for a reserve on top (see hardQuota).
+	QuotaBytes int64
 }
 
 // Server is a running etcd of one member in this process.
 type Server struct {
-	etcd *embed.Etcd
-	lock *dirLock
+	etcd           *embed.Etcd
+	lock           *dirLock
+	dir            string
+	quota, ceiling int64
 }
 
 // Start starts etcd and waits until it has elected itself. The caller stops it with Close.
@@ -42,11 +47,15 @@ func Start(ctx context.Context, config Config) (_ *Server, retErr error) {
 			lock.release()
 		}
 	}()
-	running, err := start(ctx, embedded(config))
+	if config.QuotaBytes == 0 {
+		config.QuotaBytes = DefaultQuotaBytes
+	}
+	own := embedded(config)
+	running, err := start(ctx, own, quotaWarning)
 	if err != nil {
 		return nil, fmt.Errorf("starting etcd on %s: %w", config.Dir, err)
 	}
-	return &Server{etcd: running, lock: lock}, nil
+	return &Server{etcd: running, lock: lock, dir: config.Dir, quota: config.QuotaBytes, ceiling: own.QuotaBackendBytes}, nil
 }
 
 // embedded is tuned for one member that speaks to nobody: it may elect itself at once, needs no log of changes for
@@ -65,7 +74,9 @@ func embedded(config Config) *embed.Config {
 	c.TickMs, c.ElectionMs = tickAlone, electionAlone
 	// The log is on the disk before a write is answered; the database may follow later.
 	c.BackendBatchInterval = 500 * time.Millisecond
-	c.SnapshotCount, c.SnapshotCatchUpEntries = 5000, 500
+	// Nobody ever catches up, so of what is applied only the last entry stays in memory (an entry may have 1.5 MB).
+	c.SnapshotCount, c.SnapshotCatchUpEntries = 5000, 1
+	c.QuotaBackendBytes = hardQuota(config.QuotaBytes, sizeOnDisk(config.Dir))
 	c.UnsafeNoFsync = config.UnsafeNoFsync
 	c.MaxRequestBytes = maxRequestBytes
 	return c
@@ -90,9 +101,10 @@ func (s *Server) Close() {
 	s.lock.release()
 }
 
-// start turns what etcd does when it can't start (log.Fatal) into an error, and waits for it to be ready.
-func start(ctx context.Context, config *embed.Config) (_ *embed.Etcd, retErr error) {
-	log := newLogger()
+// start turns what etcd does when it can't start (log.Fatal) into an error, and waits for it to be ready. Warnings that
+// are in expected are not worth a line.
+func start(ctx context.Context, config *embed.Config, expected ...string) (_ *embed.Etcd, retErr error) {
+	log := newLogger(expected...)
 	config.ZapLoggerBuilder = embed.NewZapLoggerBuilder(log)
 	defer func() {
 		if r := recover(); r != nil {
