@@ -6,6 +6,7 @@ package storage
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"path"
 	"time"
 
@@ -20,6 +21,8 @@ import (
 	"k8s.io/apiserver/pkg/storage/value/encrypt/identity"
 	flowcontrolrequest "k8s.io/apiserver/pkg/util/flowcontrol/request"
 	"k8s.io/utils/clock"
+
+	"coxswain.dev/coxswain/apiserver/storage/space"
 )
 
 // Config is a Backend.
@@ -31,6 +34,8 @@ type Config struct {
 	// CompactionInterval is how often old versions are given up.
 	CompactionInterval time.Duration
 	Clock              clock.WithTicker
+	// Space keeps the store within its quota, from Open to Close; nil leaves that to others.
+	Space *space.Keeper
 	// Objects counts what is stored, for estimates of what a list will cost; may be nil.
 	Objects flowcontrolrequest.StorageObjectCountTracker
 }
@@ -40,6 +45,7 @@ type Backend struct {
 	config    Config
 	client    *kubernetes.Client
 	clock     clock.WithTicker // of the watch caches
+	caches    caches
 	compactor interface {
 		etcd3.Compactor
 		Stop()
@@ -49,24 +55,37 @@ type Backend struct {
 // Open starts what the storages share.
 func Open(ctx context.Context, config Config) *Backend {
 	client := &kubernetes.Client{Client: config.Client}
+	if config.Space != nil {
+		client.KV = config.Space.KV(client.KV)
+	}
 	client.KV = etcd3.NewETCDLatencyTracker(client.KV)
 	client.Kubernetes = client
 	// Lists from the cache and WatchList are only used when etcd is known to report progress. The library asks the
 	// endpoints of a client, and a client within the process has none.
 	etcdfeature.DefaultFeatureSupportChecker.CheckClient(ctx, withEndpoint{config.Client}, genericstorage.RequestWatchProgress)
-	return &Backend{
+	b := &Backend{
 		config:    config,
 		client:    client,
 		clock:     newTogether(config.Clock),
 		compactor: etcd3.NewCompactor(config.Client, config.CompactionInterval, config.Clock, nil),
 	}
+	if config.Space != nil {
+		config.Space.Run(ctx, b.caches.passed)
+		watchSize(config.Space)
+	}
+	return b
 }
 
 // KV is for what is kept beside objects.
 func (b *Backend) KV() clientv3.KV { return b.client.KV }
 
 // Close stops what Open started.
-func (b *Backend) Close() { b.compactor.Stop() }
+func (b *Backend) Close() {
+	b.compactor.Stop()
+	if b.config.Space != nil {
+		b.config.Space.Close()
+	}
+}
 
 // Check reports whether etcd answers.
 func (b *Backend) Check(ctx context.Context) error {
@@ -74,6 +93,14 @@ func (b *Backend) Check(ctx context.Context) error {
 		return fmt.Errorf("reading from etcd: %w", err)
 	}
 	return nil
+}
+
+// CheckAlarms is the health check for alarms of etcd and for a store that is full.
+func (b *Backend) CheckAlarms(r *http.Request) error {
+	if b.config.Space == nil {
+		return nil
+	}
+	return b.config.Space.Check(r)
 }
 
 // raw is the storage of one resource without a cache.

@@ -95,7 +95,9 @@ func (g *Getter) cached(config *storagebackend.ConfigForResource, prefix string,
 		return nil, nil, err
 	}
 	delegator := cacher.NewCacheDelegator(cached, store)
+	forget := g.Backend.caches.add(watchCache{cached, store})
 	return delegator, factory.DestroyFunc(sync.OnceFunc(func() {
+		forget()
 		delegator.Stop()
 		cached.Stop()
 		closeStore()
