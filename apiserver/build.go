@@ -91,6 +91,7 @@ func (s *Server) build(ctx context.Context, l *listeners, st *store) (_ *chain, 
 	}
 	b.backend = storage.Open(context.WithoutCancel(ctx), storage.Config{
 		Client:             client,
+		Space:              st.space,
 		Prefix:             b.prefix(),
 		CompactionInterval: max(0, orDefault(b.config.Store.CompactionInterval, 5*time.Minute)),
 		Clock:              b.config.Clock,

@@ -49,7 +49,8 @@ type StoreConfig struct {
 	CertFile, KeyFile, CAFile string
 	// Prefix comes before all keys; empty means /registry.
 	Prefix string
-	// CompactionInterval is how often old versions of objects are given up; zero means 5 minutes, negative never.
+	// CompactionInterval is how often old versions of objects are given up; zero means 5 minutes, negative never (an
+	// embedded etcd gives them up by size all the same).
 	CompactionInterval time.Duration
 	// NoWatchCache answers every list and watch from etcd.
 	NoWatchCache bool

@@ -64,9 +64,14 @@ func (b *builder) extensionAuthentication() (bootstrap.ExtensionAuthentication, 
 	return e, nil
 }
 
+// alarmCheck says that the store has an alarm, or is full. The server answers all the same, and is how there will be room
+// again; so it is Ready, though /readyz tells those who choose between servers that another might be better.
+const alarmCheck = "etcd-alarm"
+
 // checks are what /healthz, /livez and /readyz ask beyond what the libraries do.
 func (b *builder) checks(c *genericapiserver.Config) {
 	c.AddHealthChecks(healthz.NamedCheck("etcd", func(r *http.Request) error { return b.backend.Check(r.Context()) }))
+	c.AddReadyzChecks(healthz.NamedCheck(alarmCheck, b.backend.CheckAlarms))
 	for _, p := range b.parts {
 		c.AddReadyzChecks(healthz.NamedCheck(p.name, func(*http.Request) error {
 			select {

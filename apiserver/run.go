@@ -94,12 +94,12 @@ func (s *Server) serve(ctx context.Context, c *chain, listeners *listeners, stor
 	return errors.Join(failure, <-stopped)
 }
 
-// announce closes Ready when /readyz says ok.
+// announce closes Ready when /readyz says ok, but for an alarm of the store.
 func (s *Server) announce(ctx context.Context, client rest.Interface) {
 	ticker := time.NewTicker(readyPoll)
 	defer ticker.Stop()
 	for {
-		err := client.Get().AbsPath("/readyz").Do(ctx).Error()
+		err := client.Get().AbsPath("/readyz").Param("exclude", alarmCheck).Do(ctx).Error()
 		if err == nil {
 			klog.V(1).InfoS("The API server is ready")
 			close(s.ready)

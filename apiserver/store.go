@@ -9,8 +9,10 @@ import (
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"k8s.io/klog/v2"
 
 	"coxswain.dev/coxswain/apiserver/etcd"
+	"coxswain.dev/coxswain/apiserver/storage/space"
 )
 
 // store is etcd as this server uses it: its own or somebody else's.
@@ -21,6 +23,7 @@ type store struct {
 	// Set before opened is closed.
 	client *clientv3.Client
 	server *etcd.Server
+	space  *space.Keeper
 	err    error
 
 	closing sync.Once
@@ -33,14 +36,22 @@ func (s *Server) openStore(ctx context.Context) *store {
 	go func() {
 		defer close(st.opened)
 		config := s.config.Store
+		keep := space.Config{Interval: config.CompactionInterval, Clock: s.config.Clock}
 		if len(config.Servers) > 0 {
 			st.client, st.err = etcd.Dial(ctx, etcd.Cluster{
 				Servers: config.Servers, CertFile: config.CertFile, KeyFile: config.KeyFile, CAFile: config.CAFile,
 			})
+			keep.NoCompaction = config.CompactionInterval < 0
+		} else if st.server, st.err = etcd.Start(ctx, config.Embedded); st.err == nil {
+			st.client, keep.Embedded = st.server.Client(), st.server
+		}
+		if st.err != nil {
 			return
 		}
-		if st.server, st.err = etcd.Start(ctx, config.Embedded); st.err == nil {
-			st.client = st.server.Client()
+		keep.Client = st.client
+		st.space = space.New(keep)
+		if err := st.space.Recover(ctx); err != nil && ctx.Err() == nil {
+			klog.ErrorS(err, "Making room in the store before it is used")
 		}
 	}()
 	return st

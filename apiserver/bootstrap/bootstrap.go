@@ -8,9 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
@@ -69,9 +71,15 @@ func (b *Bootstrap) Ready() <-chan struct{} { return b.ready }
 func (b *Bootstrap) Start(ctx context.Context) error {
 	logger := klog.FromContext(ctx).WithName("bootstrap")
 	ctx = klog.NewContext(ctx, logger)
+	put := b.maintain // what is left to do once the server is ready
 	for {
 		err := b.furnish(ctx)
 		if err == nil {
+			break
+		}
+		if onlyNoSpace(err) { // a store that is full is emptied through a server that is ready
+			logger.Error(err, "Putting default objects in place; the server starts without what is missing")
+			put = b.furnish
 			break
 		}
 		logger.Error(err, "Putting default objects in place; trying again")
@@ -90,7 +98,10 @@ func (b *Bootstrap) Start(ctx context.Context) error {
 			b.withdraw(ctx)
 			return nil
 		case <-ticker.C():
-			if err := b.maintain(ctx); err != nil && ctx.Err() == nil {
+			switch err := put(ctx); {
+			case err == nil:
+				put = b.maintain
+			case ctx.Err() == nil:
 				logger.Error(err, "Looking after default objects")
 			}
 		}
@@ -106,6 +117,14 @@ func (b *Bootstrap) furnish(ctx context.Context) error {
 // maintain repeats what others can undo, or time does.
 func (b *Bootstrap) maintain(ctx context.Context) error {
 	return inParallel(ctx, []task{b.namespaces, b.extensionAuthentication, b.kubernetesService})
+}
+
+// onlyNoSpace reports an error of tasks that failed because there was no room in etcd, all of them.
+func onlyNoSpace(err error) bool {
+	if several, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the outermost is from errors.Join
+		return !slices.ContainsFunc(several.Unwrap(), func(one error) bool { return !errors.Is(one, rpctypes.ErrNoSpace) })
+	}
+	return errors.Is(err, rpctypes.ErrNoSpace)
 }
 
 type task func(ctx context.Context) error

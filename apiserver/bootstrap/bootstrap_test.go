@@ -4,11 +4,13 @@
 package bootstrap
 
 import (
+	"errors"
 	"net/netip"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -72,6 +74,26 @@ func TestServers(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"long gone"}, gone); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestOnlyAStoreWithoutRoomLetsTheServerStartWithoutDefaults(t *testing.T) {
+	noSpace := doing("writing", rpctypes.ErrNoSpace)
+	other := doing("writing", errors.New("no connection"))
+	for name, c := range map[string]struct {
+		err  error
+		want bool
+	}{
+		"one task without room": {errors.Join(noSpace), true},
+		"all without room":      {errors.Join(noSpace, noSpace), true},
+		"one that has no store": {errors.Join(noSpace, other), false},
+		"nothing to do with it": {errors.Join(other), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := onlyNoSpace(c.err); got != c.want {
+				t.Errorf("got %t", got)
+			}
+		})
 	}
 }
 

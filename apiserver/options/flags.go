@@ -17,6 +17,7 @@ func (o *Options) addStoreFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&s.CAFile, "etcd-cafile", s.CAFile, "Certificate authority of --etcd-servers.")
 	flags.StringVar(&s.Prefix, "etcd-prefix", s.Prefix, "What comes before all keys in etcd.")
 	flags.DurationVar(&s.CompactionInterval, "etcd-compaction-interval", s.CompactionInterval, "How often old versions of objects are given up; 0 leaves that to others.")
+	flags.Int64Var(&s.Embedded.QuotaBytes, "etcd-quota-backend-bytes", s.Embedded.QuotaBytes, "How much the embedded etcd may hold. Objects can't be made then, and can be deleted.")
 	flags.StringVar(&o.EtcdListenClientURL, "etcd-listen-client-url", o.EtcdListenClientURL, "Address at which the embedded etcd can also be reached by etcdctl, without authentication. Loopback only.")
 	flags.BoolVar(&s.Embedded.UnsafeNoFsync, "unsafe-no-fsync", s.Embedded.UnsafeNoFsync, "Let the embedded etcd answer before its data is on the disk. For tests.")
 	flags.IntVar(&s.DeleteCollectionWorkers, "delete-collection-workers", s.DeleteCollectionWorkers, "How many items of a deletecollection are deleted at the same time.")

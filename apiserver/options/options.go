@@ -14,6 +14,7 @@ import (
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 
 	"coxswain.dev/coxswain/apiserver"
+	"coxswain.dev/coxswain/apiserver/etcd"
 )
 
 // Options are the values of the flags.
@@ -50,6 +51,7 @@ func New() *Options {
 	}
 	c := &o.config
 	c.Store.Prefix = "/registry"
+	c.Store.Embedded.QuotaBytes = etcd.DefaultQuotaBytes
 	c.Store.CompactionInterval = 5 * time.Minute
 	c.Store.DeleteCollectionWorkers = 1
 	c.Serving.Port = 6443

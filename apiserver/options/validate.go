@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"coxswain.dev/coxswain/apiserver/auth"
+	"coxswain.dev/coxswain/apiserver/etcd"
 )
 
 // Validate returns everything that is wrong with the options.
@@ -48,8 +49,21 @@ func (o *Options) validateStore() []error {
 		}
 	}
 	s := o.config.Store
+	if err := ValidateQuota(s.Embedded.QuotaBytes); err != nil {
+		errs = append(errs, fmt.Errorf("--etcd-quota-backend-bytes: %w", err))
+	} else if len(o.EtcdServers) > 0 && s.Embedded.QuotaBytes != 0 && s.Embedded.QuotaBytes != etcd.DefaultQuotaBytes {
+		errs = append(errs, errors.New("--etcd-quota-backend-bytes is for the embedded etcd, which --etcd-servers turns off; set --quota-backend-bytes of those servers"))
+	}
 	errs = append(errs, pair("--etcd-certfile", s.CertFile, "--etcd-keyfile", s.KeyFile)...)
 	return append(errs, files(map[string]string{"--etcd-certfile": s.CertFile, "--etcd-keyfile": s.KeyFile, "--etcd-cafile": s.CAFile})...)
+}
+
+// ValidateQuota returns what is wrong with a quota of the embedded etcd, in bytes; 0 is the default, as with etcd.
+func ValidateQuota(quota int64) error {
+	if quota != 0 && quota < etcd.MinQuotaBytes {
+		return fmt.Errorf("%d bytes are too few for a cluster; %d (%d MiB) is the least", quota, etcd.MinQuotaBytes, etcd.MinQuotaBytes>>20)
+	}
+	return nil
 }
 
 func (o *Options) validateServing() []error {
