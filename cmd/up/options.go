@@ -16,6 +16,8 @@ import (
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"coxswain.dev/coxswain/apiserver/etcd"
+	apiserveroptions "coxswain.dev/coxswain/apiserver/options"
 	"coxswain.dev/coxswain/internal/instance"
 	"coxswain.dev/coxswain/internal/kubeconfig"
 )
@@ -27,6 +29,7 @@ type flags struct {
 	componentPorts                              string
 	clusterCIDR, serviceCIDR, nodeCIDR          string
 	nodeCount, simulatedNodes                   int
+	etcdQuota                                   int64
 	detach                                      bool
 	timeout                                     time.Duration
 	verbosity                                   int
@@ -42,6 +45,7 @@ func newFlags() *flags {
 		clusterCIDR:    "10.244.0.0/16",
 		serviceCIDR:    "10.96.0.0/16",
 		nodeCIDR:       "10.245.0.0/24",
+		etcdQuota:      etcd.DefaultQuotaBytes,
 		timeout:        60 * time.Second,
 		verbosity:      1,
 	}
@@ -60,6 +64,7 @@ func (o *flags) addFlags(set *pflag.FlagSet) {
 	set.StringVar(&o.nodeCIDR, "node-cidr", o.nodeCIDR, "addresses of nodes, on a bridge of this machine")
 	set.IntVar(&o.nodeCount, "nodes", o.nodeCount, "how many real nodes to run, each after the first in namespaces of its own (default as many as last time, 1 at first)")
 	set.IntVar(&o.simulatedNodes, "simulated-nodes", o.simulatedNodes, "run that many simulated nodes and no real one (without root rights: 1)")
+	set.Int64Var(&o.etcdQuota, "etcd-quota-backend-bytes", o.etcdQuota, "how much the store may hold, in bytes; no objects can be made then, and all can be deleted")
 	set.BoolVarP(&o.detach, "detach", "d", o.detach, "return when the cluster is ready and leave it running in the background")
 	set.DurationVar(&o.timeout, "timeout", o.timeout, "with --detach: how long to wait for a ready cluster")
 	set.IntVarP(&o.verbosity, "v", "v", o.verbosity, "how much to log, 0 to 10")
@@ -120,6 +125,9 @@ func (o *flags) complete() (*settings, error) {
 	}
 	if s.simulatedNodes < 0 {
 		bad("simulated-nodes", "%d must not be negative", s.simulatedNodes)
+	}
+	if err := apiserveroptions.ValidateQuota(s.etcdQuota); err != nil {
+		bad("etcd-quota-backend-bytes", "%v", err)
 	}
 	for _, cidr := range []struct {
 		flag, value string

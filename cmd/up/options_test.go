@@ -20,8 +20,10 @@ func TestCompleteNamesEveryWrongFlag(t *testing.T) {
 		"a network that is too small": {change: func(o *flags) { o.serviceCIDR = "10.1.0.0/30" }, want: []string{"--service-cidr:", "too small"}},
 		"more nodes than there is room": {
 			change: func(o *flags) { o.nodeCount, o.nodeCIDR = 7, "10.245.0.0/29" }, want: []string{"--nodes:", "room for 6 nodes only"}},
-		"real and simulated nodes":     {change: func(o *flags) { o.nodeCount, o.simulatedNodes = 2, 2 }, want: []string{"--nodes: real and simulated"}},
-		"a negative number of nodes":   {change: func(o *flags) { o.nodeCount = -1 }, want: []string{"--nodes: -1 must be between 1 and 99"}},
+		"real and simulated nodes":   {change: func(o *flags) { o.nodeCount, o.simulatedNodes = 2, 2 }, want: []string{"--nodes: real and simulated"}},
+		"a negative number of nodes": {change: func(o *flags) { o.nodeCount = -1 }, want: []string{"--nodes: -1 must be between 1 and 99"}},
+		"a store without room": {
+			change: func(o *flags) { o.etcdQuota = 1 << 20 }, want: []string{"--etcd-quota-backend-bytes: 1048576 bytes are too few"}},
 		"two wrong flags in one error": {change: func(o *flags) { o.name, o.nodeName = "No", "a_b" }, want: []string{"--name:", "--node-name:"}},
 		"a run dir too long for sockets": {
 			change: func(o *flags) { o.runDir = "/" + strings.Repeat("x", 60) }, want: []string{"--run-dir:"}},

@@ -11,9 +11,12 @@ import (
 	"net/http"
 	"net/netip"
 
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"coxswain.dev/coxswain/apis"
@@ -35,6 +38,7 @@ func (c *cluster) newAPIServer(context.Context) (lifecycle.Component, error) {
 		return nil, err
 	}
 	config := completed.Config()
+	config.Store.Embedded.QuotaBytes = c.etcdQuota
 	config.Serving.BindAddress, config.Serving.Port = net.IPv4(127, 0, 0, 1), c.securePort
 	config.Serving.CertFile, config.Serving.KeyFile = c.certs.APIServer.CertFile(), c.certs.APIServer.KeyFile()
 	if !c.simulate {
@@ -82,21 +86,36 @@ func (c *cluster) installCRDs(ctx context.Context) (lifecycle.Component, error) 
 	}
 	for _, definition := range wanted {
 		definition.SetManagedFields(nil)
-		err := admin.Create(ctx, definition)
-		if apierrors.IsAlreadyExists(err) {
-			present := definition.DeepCopy()
-			if err = admin.Get(ctx, client.ObjectKeyFromObject(definition), present); err == nil {
-				before := present.DeepCopy()
-				present.Spec = definition.Spec
-				present.Spec.Conversion = before.Spec.Conversion // the server's default
-				err = admin.Patch(ctx, present, client.MergeFrom(before))
-			}
-		}
-		if err != nil {
+		if err := installCRD(ctx, admin, definition); err != nil {
 			return nil, fmt.Errorf("installing %s: %w", definition.Name, err)
 		}
 	}
 	return nil, nil
+}
+
+// installCRD writes nothing when the definition is there and as it should be. One that cannot be changed stays as it is,
+// and the cluster starts with it: a store that takes no writes is put right through the API.
+func installCRD(ctx context.Context, admin client.Client, wanted *apiextensionsv1.CustomResourceDefinition) error {
+	present := wanted.DeepCopy()
+	err := admin.Get(ctx, client.ObjectKeyFromObject(wanted), present)
+	if apierrors.IsNotFound(err) {
+		return admin.Create(ctx, wanted)
+	}
+	if err != nil {
+		return err
+	}
+	before := present.DeepCopy()
+	present.Spec = wanted.Spec
+	present.Spec.Conversion = before.Spec.Conversion // the server's default
+	if equality.Semantic.DeepEqual(before.Spec, present.Spec) {
+		return nil
+	}
+	err = admin.Patch(ctx, present, client.MergeFrom(before))
+	if apierrors.IsInternalError(err) {
+		ctrl.LoggerFrom(ctx).Error(err, "Keeping a custom resource definition as it was", "crd", wanted.Name)
+		return nil
+	}
+	return err
 }
 
 // newControllers configures the controller manager and its two addresses: HTTPS that asks for rights, and plain HTTP on
