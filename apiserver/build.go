@@ -32,6 +32,7 @@ import (
 type chain struct {
 	aggregator *aggregatorapiserver.APIAggregator
 	requests   *lifetime
+	drain      *drain
 	client     rest.Interface
 	parts      []part
 	containers []*restful.Container
@@ -67,13 +68,14 @@ type builder struct {
 	kinds     *kinds
 	access    *access
 	requests  *lifetime
+	drain     *drain
 	parts     []part
 	servers   []*genericapiserver.GenericAPIServer // made so far
 }
 
 // build makes the chain from the inside out: custom resources, built-in kinds, aggregator.
 func (s *Server) build(ctx context.Context, l *listeners, st *store) (_ *chain, retErr error) {
-	b := &builder{server: s, config: s.config, listeners: l, requests: newLifetime()}
+	b := &builder{server: s, config: s.config, listeners: l, requests: newLifetime(), drain: newDrain()}
 	defer func() {
 		if retErr != nil {
 			b.destroy()
@@ -121,7 +123,7 @@ func (s *Server) build(ctx context.Context, l *listeners, st *store) (_ *chain, 
 	aggregator.GenericAPIServer.RegisterDestroyFunc(b.kinds.destroy)
 	aggregator.GenericAPIServer.RegisterDestroyFunc(b.backend.Close)
 	return &chain{
-		aggregator: aggregator, requests: b.requests,
+		aggregator: aggregator, requests: b.requests, drain: b.drain,
 		client: b.client.Discovery().RESTClient(), parts: b.parts,
 		containers: []*restful.Container{
 			builtIn.Handler.GoRestfulContainer,
@@ -162,13 +164,15 @@ func (b *builder) prepare() error {
 		return err
 	}
 	b.generic = genericConfig(b.scheme, b.config.Limits)
+	b.drain.door = newDoor(secure.Listener)
+	secure.Listener = b.drain.door
 	b.generic.SecureServing = secure
 	b.generic.EnableProfiling = b.config.Serving.Profiling
 	b.generic.CorsAllowedOriginList = b.config.Serving.CORSAllowedOrigins
 	b.generic.ShutdownDelayDuration = b.config.Serving.ShutdownDelay
 	b.generic.ExternalAddress = b.externalAddress()
 	b.generic.BuildHandlerChainFunc = func(api http.Handler, c *genericapiserver.Config) http.Handler {
-		return genericapiserver.DefaultBuildHandlerChain(b.requests.wrap(api, c.LongRunningFunc), c)
+		return b.drain.wrap(genericapiserver.DefaultBuildHandlerChain(b.requests.wrap(api, c.LongRunningFunc), c))
 	}
 	b.generic.LoopbackClientConfig = b.server.ConfigFor(&user.DefaultInfo{
 		Name: user.APIServerUser, Groups: []string{user.SystemPrivilegedGroup},

@@ -30,6 +30,7 @@ func (l *lifetime) wrap(handler http.Handler, isLong request.LongRunningRequestC
 		until := l.all
 		if info, ok := request.RequestInfoFrom(r.Context()); ok && isLong(r, info) {
 			until = l.longRunning
+			markLongRunning(r.Context())
 		}
 		ctx, cancel := context.WithCancel(r.Context())
 		defer cancel()

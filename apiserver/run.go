@@ -16,8 +16,11 @@ import (
 )
 
 const (
-	// stopGrace is how long requests in flight may still take once the server was told to stop.
-	stopGrace = 300 * time.Millisecond
+	// stopGrace is how long requests in flight may still take once the server was told to stop: as long as a webhook by
+	// default, and some. Nearly all need milliseconds.
+	stopGrace = 15 * time.Second
+	// failedGrace is how long they may take when the store is gone, without which few can be answered.
+	failedGrace = 300 * time.Millisecond
 	// shutdownTimeout is how long the library may wait after that.
 	shutdownTimeout = time.Second
 	// readyPoll is how often the server looks whether all that it started is up.
@@ -70,27 +73,43 @@ func (s *Server) serve(ctx context.Context, c *chain, listeners *listeners, stor
 		return fmt.Errorf("preparing the API server: %w", err)
 	}
 	c.aggregator.GenericAPIServer.ShutdownTimeout = shutdownTimeout
+	answering, drained := context.WithCancel(context.WithoutCancel(ctx))
+	defer drained()
+	abort, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	err = c.aggregator.GenericAPIServer.AddPreShutdownHook("drain", func() error {
+		defer time.AfterFunc(drainLinger, listeners.hangUp)
+		defer drained()
+		select {
+		case <-time.After(s.config.Serving.ShutdownDelay):
+		case <-abort.Done():
+		}
+		c.endWatches()
+		c.drain.run(abort)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("preparing to stop: %w", err)
+	}
 	stopped := make(chan error, 1)
 	go func() { stopped <- prepared.Run(serving) }()
-	if err := listeners.serveInsecure(serving, handler); err != nil {
+	if err := listeners.serveInsecure(answering, handler); err != nil {
 		stop()
 		return errors.Join(err, <-stopped)
 	}
 	go s.announce(serving, c.client)
 
 	var failure error
+	grace := s.config.Serving.ShutdownDelay + stopGrace
 	select {
 	case <-ctx.Done():
 	case failure = <-store.failed():
-		failure = fmt.Errorf("etcd stopped: %w", failure)
+		failure, grace = fmt.Errorf("etcd stopped: %w", failure), failedGrace
 	case err := <-stopped:
 		return errors.Join(errors.New("the API server stopped by itself"), err)
 	}
 	stop()
-	// Watches never end by themselves, and anything slow is not worth waiting for.
-	abort := time.AfterFunc(s.config.Serving.ShutdownDelay+stopGrace, func() { c.abort(); listeners.hangUp() })
-	defer abort.Stop()
-	c.endWatches()
+	defer time.AfterFunc(grace, func() { cancel(); c.abort(); listeners.hangUp() }).Stop()
 	return errors.Join(failure, <-stopped)
 }
 
