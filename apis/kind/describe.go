@@ -57,6 +57,7 @@ type Description struct {
 
 	Columns       []Column[runtime.Object]
 	RowConditions func(obj runtime.Object) []metav1.TableRowCondition
+	RowOrder      func(a, b runtime.Object) int
 	Fields        map[string]func(obj runtime.Object) string
 	Indexed       []string
 	Scale         *Scale[runtime.Object]
@@ -130,6 +131,9 @@ func (k Of[T, L]) Describe() *Description {
 	d.Columns = columnsOf(k.Columns)
 	if k.RowConditions != nil {
 		d.RowConditions = func(obj runtime.Object) []metav1.TableRowCondition { return k.RowConditions(obj.(T)) }
+	}
+	if k.RowOrder != nil {
+		d.RowOrder = func(a, b runtime.Object) int { return k.RowOrder(a.(T), b.(T)) }
 	}
 	d.Fields = make(map[string]func(runtime.Object) string, len(k.Fields))
 	for path, value := range k.Fields {

@@ -125,6 +125,9 @@ type Of[T Object, L runtime.Object] struct {
 	Columns []Column[T]
 	// RowConditions mark rows, for example a pod that is done; may be nil.
 	RowConditions func(T) []metav1.TableRowCondition
+	// RowOrder compares two objects for the order of a table's rows (negative when a comes first); nil leaves them as
+	// they are in the list, by name.
+	RowOrder func(a, b T) int
 
 	// Fields are the field selectors beyond metadata.name and metadata.namespace, by path.
 	Fields map[string]func(T) string

@@ -5,6 +5,7 @@ package registry
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -200,6 +201,24 @@ func TestTables(t *testing.T) {
 	table, err = convert.ConvertToTable(context.Background(), &list.Items[0], &metav1.TableOptions{NoHeaders: true})
 	if err != nil || len(table.ColumnDefinitions) != 0 || len(table.Rows) != 1 {
 		t.Errorf("one object without headers: %+v, %v", table, err)
+	}
+}
+
+func TestRowsAreInTheOrderOfTheirKind(t *testing.T) {
+	sorted := boats
+	sorted.RowOrder = func(a, b *corev1.Pod) int { return strings.Compare(a.Spec.Hostname, b.Spec.Hostname) }
+	list := &corev1.PodList{Items: []corev1.Pod{
+		{ObjectMeta: metav1.ObjectMeta{Name: "a"}, Spec: corev1.PodSpec{Hostname: "z"}},
+		{ObjectMeta: metav1.ObjectMeta{Name: "b"}, Spec: corev1.PodSpec{Hostname: "y"}},
+	}}
+	for want, d := range map[string]*kind.Description{"a b": boats.Describe(), "b a": sorted.Describe()} {
+		table, err := tables{kind: d, clock: testclock.NewFakePassiveClock(time.Now())}.ConvertToTable(context.Background(), list, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(table.Rows[0].Cells[0], " ", table.Rows[1].Cells[0]); got != want {
+			t.Errorf("rows are %q, want %q", got, want)
+		}
 	}
 }
 

@@ -50,6 +50,9 @@ func (t tables) ConvertToTable(_ context.Context, object, options runtime.Object
 		table.Rows = append(table.Rows, t.row(item))
 		return nil
 	})
+	if t.kind.RowOrder != nil {
+		slices.SortStableFunc(table.Rows, func(a, b metav1.TableRow) int { return t.kind.RowOrder(a.Object.Object, b.Object.Object) })
+	}
 	return table, err
 }
 
