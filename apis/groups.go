@@ -12,6 +12,7 @@ import (
 	"coxswain.dev/coxswain/apis/coordination"
 	"coxswain.dev/coxswain/apis/core"
 	"coxswain.dev/coxswain/apis/discovery"
+	"coxswain.dev/coxswain/apis/flowcontrol"
 	"coxswain.dev/coxswain/apis/kind"
 	"coxswain.dev/coxswain/apis/policy"
 	"coxswain.dev/coxswain/apis/rbac"
@@ -29,6 +30,7 @@ func Groups() []kind.Group {
 		certificates.Group(),
 		coordination.Group(),
 		discovery.Group(),
+		flowcontrol.Group(),
 		policy.Group(),
 		rbac.Group(),
 		scheduling.Group(),

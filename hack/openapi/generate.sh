@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.."
 
 packages=(
   k8s.io/api/{apps/v1,authentication/v1,authorization/v1,autoscaling/v1,autoscaling/v2,certificates/v1,coordination/v1}
-  k8s.io/api/{core/v1,discovery/v1,events/v1,policy/v1,rbac/v1,scheduling/v1}
+  k8s.io/api/{core/v1,discovery/v1,events/v1,flowcontrol/v1,policy/v1,rbac/v1,scheduling/v1}
   k8s.io/apimachinery/pkg/{apis/meta/v1,runtime,version,api/resource,util/intstr}
   k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1
   k8s.io/kube-aggregator/pkg/apis/apiregistration/v1
