@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	flowcontrolv1 "k8s.io/api/flowcontrol/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
@@ -53,6 +54,8 @@ type Bootstrap struct {
 	config Config
 	stores stores
 	ready  chan struct{}
+
+	flowControlled time.Time // when its objects were last looked after; of the one goroutine of Start
 }
 
 // New makes a Bootstrap.
@@ -110,13 +113,15 @@ func (b *Bootstrap) Start(ctx context.Context) error {
 
 // furnish puts everything in place, all at once where nothing depends on anything else.
 func (b *Bootstrap) furnish(ctx context.Context) error {
-	tasks := []task{b.namespaces, b.priorityClasses, b.roles, b.extensionAuthentication, b.kubernetesService}
+	flowControl := func(ctx context.Context) error { return b.flowControl(ctx, "") }
+	b.flowControlled = b.config.Clock.Now()
+	tasks := []task{b.namespaces, b.priorityClasses, b.roles, flowControl, b.extensionAuthentication, b.kubernetesService}
 	return inParallel(ctx, tasks)
 }
 
 // maintain repeats what others can undo, or time does.
 func (b *Bootstrap) maintain(ctx context.Context) error {
-	return inParallel(ctx, []task{b.namespaces, b.extensionAuthentication, b.kubernetesService})
+	return inParallel(ctx, []task{b.namespaces, b.maintainFlowControl, b.extensionAuthentication, b.kubernetesService})
 }
 
 // onlyNoSpace reports an error of tasks that failed because there was no room in etcd, all of them.
@@ -164,6 +169,8 @@ var (
 	endpointSlices      = schema.GroupResource{Group: "discovery.k8s.io", Resource: "endpointslices"}
 	leases              = schema.GroupResource{Group: "coordination.k8s.io", Resource: "leases"}
 	priorityClasses     = schema.GroupResource{Group: "scheduling.k8s.io", Resource: "priorityclasses"}
+	flowSchemas         = schema.GroupResource{Group: flowcontrolv1.GroupName, Resource: "flowschemas"}
+	priorityLevels      = schema.GroupResource{Group: flowcontrolv1.GroupName, Resource: "prioritylevelconfigurations"}
 )
 
 // doing wraps an error with what was being done.
