@@ -32,8 +32,8 @@ const flowControlPeriod = time.Minute
 // filled; without, it is refused.
 const listLimit = 5000
 
-// flowControl puts the FlowSchemas and PriorityLevelConfigurations in place that Kubernetes has by default, brings those
-// up to date that nobody has taken over, and removes those that it had once. The annotation
+// flowControl puts the FlowSchemas and PriorityLevelConfigurations in place that Kubernetes has by default, and a few
+// schemas for components of our own, brings those up to date that nobody has taken over, and removes those that it had once. The annotation
 // apf.kubernetes.io/autoupdate-spec tells who keeps an object: with "true" the server does, with "false" the
 // administrator. The mandatory ones are always the server's. Any number of servers may do so at the same time.
 //
@@ -97,7 +97,7 @@ var levelConfiguration = configuration[*flowcontrolv1.PriorityLevelConfiguration
 var schemaConfiguration = configuration[*flowcontrolv1.FlowSchema]{
 	resource:    flowSchemas,
 	mandatory:   bootstrap.MandatoryFlowSchemas,
-	suggested:   bootstrap.SuggestedFlowSchemas,
+	suggested:   slices.Concat(bootstrap.SuggestedFlowSchemas, ownSchemas()),
 	setDefaults: flowcontrol.FlowSchemas.Default,
 	current: func(obj, want *flowcontrolv1.FlowSchema) bool {
 		return equality.Semantic.DeepEqual(obj.Spec, want.Spec)

@@ -258,7 +258,7 @@ func TestDefaultsAreStoredOnceByManyServers(t *testing.T) {
 		}
 	}
 	first := revisions(t, all[0])
-	if len(first) != 11+8 {
+	if len(first) != 11+3+8 {
 		t.Errorf("%d objects: %v", len(first), first)
 	}
 	ensured(t, all[1])
