@@ -1,7 +1,8 @@
 // Copyright The Coxswain Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package flowcontrol keeps one flow of requests from taking every seat of its priority level.
+// Package flowcontrol keeps one flow of requests from taking every seat of its priority level, and clients that do not
+// read from holding the library's lock.
 //
 // The library's priority and fairness (KEP-1040) decides whose turn it is when a seat becomes free. That is no help
 // against a client that takes all seats of a level and gives none back, because it does not read its answers: the others

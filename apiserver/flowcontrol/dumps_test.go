@@ -1,0 +1,70 @@
+// Copyright The Coxswain Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package flowcontrol
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+
+	"k8s.io/apiserver/pkg/server/mux"
+	utilflowcontrol "k8s.io/apiserver/pkg/util/flowcontrol"
+)
+
+// locking writes its dumps as the library does, under its lock.
+type locking struct {
+	utilflowcontrol.Interface
+	mu sync.Mutex
+}
+
+func (l *locking) Install(c *mux.PathRecorderMux) {
+	for _, path := range dumps {
+		c.UnlistedHandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			w.Header().Set("X-Test", "dump")
+			w.WriteHeader(http.StatusAccepted)
+			_, _ = io.WriteString(w, r.URL.Path)
+		})
+	}
+}
+
+// writing tells of each write, and lets it wait.
+type writing struct {
+	*httptest.ResponseRecorder
+	began, goOn chan struct{}
+}
+
+func (w writing) Write(p []byte) (int, error) {
+	w.began <- struct{}{}
+	<-w.goOn
+	return w.ResponseRecorder.Write(p)
+}
+
+func TestAClientThatDoesNotReadADumpHoldsNoLock(t *testing.T) {
+	for _, path := range dumps {
+		t.Run(path, func(t *testing.T) {
+			controller := &locking{}
+			served := mux.NewPathRecorderMux("test")
+			WithBufferedDumps(controller).Install(served)
+			w := writing{httptest.NewRecorder(), make(chan struct{}), make(chan struct{})}
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				served.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+			}()
+			<-w.began
+			if !controller.mu.TryLock() {
+				t.Error("the lock is held while the client is written to")
+			}
+			close(w.goOn)
+			<-done
+			if w.Code != http.StatusAccepted || w.Body.String() != path || w.Header().Get("X-Test") != "dump" {
+				t.Errorf("got %d %q %v", w.Code, w.Body, w.Header())
+			}
+		})
+	}
+}
