@@ -177,8 +177,13 @@ type KubeletConfig struct {
 
 // LimitsConfig bounds what clients can ask for.
 type LimitsConfig struct {
+	// MaxRequestsInFlight and MaxMutatingRequestsInFlight add up to what priority and fairness shares out; without it, they
+	// are the limits for requests that read and that write. Zero means 400 and 200.
 	MaxRequestsInFlight, MaxMutatingRequestsInFlight int
-	RequestTimeout                                   time.Duration
+	// NoPriorityAndFairness turns requests away at the two limits, whoever sends them.
+	NoPriorityAndFairness bool
+
+	RequestTimeout time.Duration
 	// MinRequestTimeout is the least time after which a watch is ended.
 	MinRequestTimeout time.Duration
 }

@@ -43,8 +43,10 @@ func (o *Options) addServingFlags(flags *pflag.FlagSet) {
 	flags.DurationVar(&s.ShutdownDelay, "shutdown-delay-duration", s.ShutdownDelay, "How long the server goes on, not ready, after it was told to stop.")
 	flags.BoolVar(&s.Profiling, "profiling", s.Profiling, "Serve /debug/pprof.")
 	l := &o.config.Limits
-	flags.IntVar(&l.MaxRequestsInFlight, "max-requests-inflight", l.MaxRequestsInFlight, "Reading requests that are answered at the same time.")
-	flags.IntVar(&l.MaxMutatingRequestsInFlight, "max-mutating-requests-inflight", l.MaxMutatingRequestsInFlight, "Writing requests that are answered at the same time.")
+	flags.IntVar(&l.MaxRequestsInFlight, "max-requests-inflight", l.MaxRequestsInFlight, "Reading requests that are answered at the same time; with priority and fairness, its share of the seats.")
+	flags.IntVar(&l.MaxMutatingRequestsInFlight, "max-mutating-requests-inflight", l.MaxMutatingRequestsInFlight, "Writing requests that are answered at the same time; with priority and fairness, its share of the seats.")
+	flags.Var(inverted{&l.NoPriorityAndFairness}, "enable-priority-and-fairness", "Share the two limits out by FlowSchemas and PriorityLevelConfigurations, and let requests wait for their turn.")
+	flags.Lookup("enable-priority-and-fairness").NoOptDefVal = "true"
 	flags.DurationVar(&l.RequestTimeout, "request-timeout", l.RequestTimeout, "How long a request may take, other than watches and streams.")
 	flags.Var(seconds{&l.MinRequestTimeout}, "min-request-timeout", "Seconds after which a watch may be ended.")
 	flags.StringSliceVar(&o.FeatureGates, "feature-gates", o.FeatureGates, "Features of the Kubernetes libraries as Name=true|false.")

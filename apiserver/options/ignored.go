@@ -15,7 +15,6 @@ var ignored = map[string]string{
 	"default-unreachable-toleration-seconds":  "",
 	"default-watch-cache-size":                "Watch caches grow as needed.",
 	"enable-garbage-collector":                "Always on.",
-	"enable-priority-and-fairness":            "Requests are limited by --max-requests-inflight and --max-mutating-requests-inflight.",
 	"endpoint-reconciler-type":                "Endpoints of the kubernetes service are leased.",
 	"etcd-count-metric-poll-period":           "",
 	"etcd-db-metric-poll-interval":            "",

@@ -37,7 +37,7 @@ func TestFlagsOfEnvtestAreTaken(t *testing.T) {
 	}
 	c := completed.Config()
 	if c.Serving.Port != 6444 || c.Serving.CertDir != dir || len(c.Store.Servers) != 1 || !c.Store.NoWatchCache ||
-		c.Limits.MinRequestTimeout != 5*time.Minute || c.Services.CIDRs[0] != netip.MustParsePrefix("10.0.0.0/24") {
+		c.Limits.MinRequestTimeout != 5*time.Minute || !c.Limits.NoPriorityAndFairness || c.Services.CIDRs[0] != netip.MustParsePrefix("10.0.0.0/24") {
 		t.Errorf("got %+v", c)
 	}
 }
@@ -84,6 +84,21 @@ func TestEverythingWrongIsSaidAtOnce(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestPriorityAndFairnessIsOnUnlessTurnedOff(t *testing.T) {
+	for flag, off := range map[string]bool{
+		"--data-dir=/somewhere": false, "--enable-priority-and-fairness": false,
+		"--enable-priority-and-fairness=true": false, "--enable-priority-and-fairness=false": true,
+	} {
+		completed, err := parsed(t, flag).Complete()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := completed.Config().Limits.NoPriorityAndFairness; got != off {
+			t.Errorf("%s: off is %v", flag, got)
+		}
 	}
 }
 
