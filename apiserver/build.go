@@ -26,6 +26,7 @@ import (
 	"coxswain.dev/coxswain/apiserver/openapi"
 	"coxswain.dev/coxswain/apiserver/registry"
 	"coxswain.dev/coxswain/apiserver/storage"
+	"coxswain.dev/coxswain/internal/bytetimeout"
 )
 
 // chain is the three servers, made and not yet running.
@@ -172,7 +173,8 @@ func (b *builder) prepare() error {
 	b.generic.ShutdownDelayDuration = b.config.Serving.ShutdownDelay
 	b.generic.ExternalAddress = b.externalAddress()
 	b.generic.BuildHandlerChainFunc = func(api http.Handler, c *genericapiserver.Config) http.Handler {
-		return b.drain.wrap(genericapiserver.DefaultBuildHandlerChain(b.requests.wrap(api, c.LongRunningFunc), c))
+		chain := genericapiserver.DefaultBuildHandlerChain(b.requests.wrap(api, c.LongRunningFunc), c)
+		return b.drain.wrap(bytetimeout.Handler(chain, b.config.Serving.WriteByteTimeout))
 	}
 	b.generic.LoopbackClientConfig = b.server.ConfigFor(&user.DefaultInfo{
 		Name: user.APIServerUser, Groups: []string{user.SystemPrivilegedGroup},

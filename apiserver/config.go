@@ -79,6 +79,10 @@ type ServingConfig struct {
 	// MinTLSVersion and CipherSuites are as in crypto/tls; zero means its defaults.
 	MinTLSVersion uint16
 	CipherSuites  []uint16
+	// WriteByteTimeout is how long a client may accept no byte of what is being sent to it before it is given up: its
+	// connection, or its stream of HTTP/2. Hijacked connections (exec, attach, port-forward) are exempt. Zero means 30 s,
+	// negative never.
+	WriteByteTimeout time.Duration
 	// ShutdownDelay is how long the server still serves, but is not ready, after it was told to stop.
 	ShutdownDelay time.Duration
 	// CORSAllowedOrigins are regular expressions.

@@ -15,6 +15,8 @@ import (
 
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/klog/v2"
+
+	"coxswain.dev/coxswain/internal/bytetimeout"
 )
 
 // listeners are the open sockets of a server. They are opened before anything else, so that a port that is taken costs
@@ -33,7 +35,7 @@ func listen(config ServingConfig) (_ *listeners, retErr error) {
 	}()
 	addresses := append([]string{joinHostPort(config.BindAddress, config.Port)}, config.AlsoListen...)
 	for _, address := range addresses {
-		opened, err := listenOn(address)
+		opened, err := listenOn(address, config.WriteByteTimeout)
 		if err != nil {
 			return nil, err
 		}
@@ -44,7 +46,7 @@ func listen(config ServingConfig) (_ *listeners, retErr error) {
 		if bind == nil {
 			bind = net.IPv4(127, 0, 0, 1)
 		}
-		opened, err := listenOn(joinHostPort(bind, config.InsecurePort))
+		opened, err := listenOn(joinHostPort(bind, config.InsecurePort), config.WriteByteTimeout)
 		if err != nil {
 			return nil, err
 		}
@@ -61,7 +63,7 @@ func joinHostPort(ip net.IP, port int) string {
 	return net.JoinHostPort(host, strconv.Itoa(port))
 }
 
-func listenOn(address string) (net.Listener, error) {
+func listenOn(address string, writeByteTimeout time.Duration) (net.Listener, error) {
 	l, err := net.Listen("tcp", address)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
@@ -73,7 +75,7 @@ func listenOn(address string) (net.Listener, error) {
 	case err != nil:
 		return nil, fmt.Errorf("listening on %s: %w", address, err)
 	}
-	return &tracked{Listener: l, open: map[net.Conn]struct{}{}}, nil
+	return &tracked{Listener: bytetimeout.Listener(l, writeByteTimeout), open: map[net.Conn]struct{}{}}, nil
 }
 
 // hangUp closes all connections.
@@ -110,7 +112,7 @@ func (l *listeners) serveInsecure(ctx context.Context, handler http.Handler) err
 	}
 	klog.Warningf("PLAIN HTTP on %s: everyone who can reach this address is a cluster administrator. "+
 		"Nothing there is authenticated, authorized or encrypted.", l.insecure.Addr())
-	server := &http.Server{Handler: asAdministrator(handler), ReadHeaderTimeout: 32 * time.Second}
+	server := &http.Server{Handler: asAdministrator(handler), ReadHeaderTimeout: 32 * time.Second, IdleTimeout: 90 * time.Second} // as for HTTPS
 	if _, _, err := genericapiserver.RunServer(server, l.insecure, shutdownTimeout, ctx.Done()); err != nil {
 		return fmt.Errorf("serving plain HTTP on %s: %w", l.insecure.Addr(), err)
 	}

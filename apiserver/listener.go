@@ -50,6 +50,9 @@ func (c *trackedConn) Close() error {
 	return c.Conn.Close()
 }
 
+// NetConn lets a handler that takes a connection over reach what is below (see bytetimeout.Exempt).
+func (c *trackedConn) NetConn() net.Conn { return c.Conn }
+
 // joined accepts what any of several listeners does.
 type joined struct {
 	listeners []net.Listener

@@ -40,6 +40,7 @@ func (o *Options) addServingFlags(flags *pflag.FlagSet) {
 	flags.IntVar(&s.InsecurePort, "insecure-port", s.InsecurePort, "Port for plain HTTP without authentication, authorization or encryption; 0 is off.")
 	flags.IPVar(&o.InsecureBindAddress, "insecure-bind-address", o.InsecureBindAddress, "Address for --insecure-port.")
 	flags.StringSliceVar(&s.CORSAllowedOrigins, "cors-allowed-origins", s.CORSAllowedOrigins, "Regular expressions of origins that browsers may call from.")
+	flags.DurationVar(&s.WriteByteTimeout, "write-byte-timeout", s.WriteByteTimeout, "How long a client may accept no byte of its answer before it is given up; negative never.")
 	flags.DurationVar(&s.ShutdownDelay, "shutdown-delay-duration", s.ShutdownDelay, "How long the server goes on, not ready, after it was told to stop.")
 	flags.BoolVar(&s.Profiling, "profiling", s.Profiling, "Serve /debug/pprof.")
 	l := &o.config.Limits

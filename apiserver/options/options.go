@@ -15,6 +15,7 @@ import (
 
 	"coxswain.dev/coxswain/apiserver"
 	"coxswain.dev/coxswain/apiserver/etcd"
+	"coxswain.dev/coxswain/internal/bytetimeout"
 )
 
 // Options are the values of the flags.
@@ -56,6 +57,7 @@ func New() *Options {
 	c.Store.DeleteCollectionWorkers = 1
 	c.Serving.Port = 6443
 	c.Serving.Profiling = true
+	c.Serving.WriteByteTimeout = bytetimeout.Default
 	c.Authentication.Anonymous = true
 	c.Authentication.ServiceAccountExtend = true
 	c.Authentication.Webhook = apiserver.WebhookConfig{Version: "v1beta1", AllowedTTL: 2 * time.Minute}

@@ -25,6 +25,10 @@ func Handler(next http.Handler, timeout time.Duration) http.Handler {
 		timeout = Default
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, ok := w.(interface{ SetWriteDeadline(time.Time) error }); !ok {
+			next.ServeHTTP(w, r) // the request came over no network
+			return
+		}
 		if r.ProtoMajor != 2 {
 			next.ServeHTTP(responsewriter.WrapForHTTP1Or2(&hijackable{w}), r)
 			return

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"coxswain.dev/coxswain/internal/bytetimeout"
 )
 
 // Check is one named health check; nil means well.
@@ -35,6 +37,8 @@ type Config struct {
 	Handlers map[string]http.Handler
 	// Gatherers are registries that /metrics shows beside the one that all Kubernetes components share.
 	Gatherers []prometheus.Gatherer
+	// WriteByteTimeout is how long a client may accept no byte of its answer; zero means bytetimeout.Default.
+	WriteByteTimeout time.Duration
 	// Wrap, when set, stands before every path but the health checks (authentication and authorisation).
 	Wrap func(http.Handler) http.Handler
 }
@@ -50,17 +54,26 @@ type Server struct {
 func New(config Config) (*Server, error) {
 	s := &Server{config: config, ready: make(chan struct{})}
 	for _, address := range config.Addresses {
-		listener, err := Listen(address)
+		listener, err := listen(address)
 		if err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
-		s.listeners = append(s.listeners, listener)
+		s.listeners = append(s.listeners, bytetimeout.Listener(listener, config.WriteByteTimeout))
 	}
 	return s, nil
 }
 
-// Listen opens a TCP listener with an error that says what to do about a taken port.
+// Listen opens a TCP listener with an error that says what to do about a taken port. Its connections end when their peer
+// accepts nothing for bytetimeout.Default.
 func Listen(address string) (net.Listener, error) {
+	listener, err := listen(address)
+	if err != nil {
+		return nil, err
+	}
+	return bytetimeout.Listener(listener, 0), nil
+}
+
+func listen(address string) (net.Listener, error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("listening on %s: %w; stop what uses the address or choose another", address, errors.Unwrap(err))
@@ -83,8 +96,9 @@ func (s *Server) Ready() <-chan struct{} { return s.ready }
 // Start implements lifecycle.Component.
 func (s *Server) Start(ctx context.Context) error {
 	server := &http.Server{
-		Handler:           s.handler(),
+		Handler:           bytetimeout.Handler(s.handler(), s.config.WriteByteTimeout),
 		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       90 * time.Second,
 		TLSConfig:         s.config.TLS,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 	}

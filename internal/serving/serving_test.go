@@ -7,7 +7,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -77,5 +79,31 @@ func TestTakenPortIsSaidInOneLine(t *testing.T) {
 	_, err := New(Config{Addresses: []string{address}})
 	if err == nil || !strings.Contains(err.Error(), address) || strings.Contains(err.Error(), "\n") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestAClientThatDoesNotReadIsGivenUp(t *testing.T) {
+	ended := make(chan error, 1)
+	url := start(t, Config{WriteByteTimeout: 100 * time.Millisecond, Handlers: map[string]http.Handler{
+		"/big": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, err := w.Write(make([]byte, 32<<20))
+			ended <- err
+		}),
+	}})
+	client, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = client.Close() }()
+	if _, err := io.WriteString(client, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-ended:
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("the answer ended with %v", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the handler still waits for its client")
 	}
 }
