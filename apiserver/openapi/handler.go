@@ -35,17 +35,22 @@ type Handler struct {
 	// custom are the documents of custom resources that were asked for, by path. Guarded by mu, as is merged.
 	custom map[string]document
 	merged document
+
+	converting sync.Mutex
+	// protobuf are the documents that were asked for as protobuf, by path. Making one takes a third of a second and a
+	// hundred megabytes. Guarded by converting.
+	protobuf map[string]document
 }
 
-// document is a document as it was last made, compressed.
+// document is a document as it was last made.
 type document struct {
 	hash string
-	gzip []byte
+	gzip compressed
 }
 
 // NewHandler makes a handler over the built-in kinds and crds.
 func NewHandler(crds Definitions) *Handler {
-	return &Handler{crds: crds, custom: map[string]document{}}
+	return &Handler{crds: crds, custom: map[string]document{}, protobuf: map[string]document{}}
 }
 
 var _ http.Handler = &Handler{}
@@ -108,7 +113,7 @@ func (h *Handler) serveV3(w http.ResponseWriter, r *http.Request, path string, c
 	var doc document
 	if hash, ok := hashes[path]; ok {
 		doc.hash = hash
-		doc.gzip, err = compressed("data/" + FileOf(path))
+		doc.gzip, err = embedded("data/" + FileOf(path))
 	} else if crds, ok := custom[path]; ok {
 		doc, err = h.customDocument(path, crds)
 	} else {
@@ -126,7 +131,7 @@ func (h *Handler) serveV3(w http.ResponseWriter, r *http.Request, path string, c
 		http.Redirect(w, r, PathV3+"/"+path+"?hash="+doc.hash, http.StatusMovedPermanently)
 		return
 	}
-	serve(w, r, doc, protobufV3)
+	h.serve(w, r, doc, protobufV3)
 }
 
 func (h *Handler) serveV2(w http.ResponseWriter, r *http.Request, custom map[string][]*apiextensionsv1.CustomResourceDefinition) {
@@ -135,7 +140,7 @@ func (h *Handler) serveV2(w http.ResponseWriter, r *http.Request, custom map[str
 		fail(w, err)
 		return
 	}
-	serve(w, r, doc, protobufV2)
+	h.serve(w, r, doc, protobufV2)
 }
 
 func (h *Handler) customDocument(path string, crds []*apiextensionsv1.CustomResourceDefinition) (document, error) {
@@ -162,7 +167,7 @@ func (h *Handler) mergedDocument(custom map[string][]*apiextensionsv1.CustomReso
 		return h.merged, nil
 	}
 	if len(custom) == 0 {
-		raw, err := compressed(v2File)
+		raw, err := embedded(v2File)
 		return document{hash: hash, gzip: raw}, err
 	}
 	made, err := withCustom(custom)
@@ -171,6 +176,26 @@ func (h *Handler) mergedDocument(custom map[string][]*apiextensionsv1.CustomReso
 	}
 	h.merged = document{hash: hash, gzip: compress(made)}
 	return h.merged, nil
+}
+
+// inProtobuf is the document at path in its protobuf form.
+func (h *Handler) inProtobuf(path string, doc document, form encoding) (document, error) {
+	h.converting.Lock()
+	defer h.converting.Unlock()
+	if kept, ok := h.protobuf[path]; ok && kept.hash == doc.hash {
+		return kept, nil
+	}
+	raw, err := doc.gzip.plain()
+	if err != nil {
+		return document{}, err
+	}
+	made, err := form.from(raw)
+	if err != nil {
+		return document{}, err
+	}
+	converted := document{hash: doc.hash, gzip: compress(made)}
+	h.protobuf[path] = converted
+	return converted, nil
 }
 
 func hashOfAll(custom map[string][]*apiextensionsv1.CustomResourceDefinition) string {

@@ -4,8 +4,6 @@
 package openapi
 
 import (
-	"bytes"
-	"compress/gzip"
 	"net/http"
 	"slices"
 	"strings"
@@ -38,7 +36,7 @@ var (
 )
 
 // serve writes doc in the form that the client likes best.
-func serve(w http.ResponseWriter, r *http.Request, doc document, protobuf encoding) {
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, doc document, protobuf encoding) {
 	w.Header().Set("Vary", "Accept, Accept-Encoding")
 	w.Header().Set("Etag", `"`+doc.hash+`"`)
 	mediaType, ok := choose(r.Header.Get("Accept"), protobuf)
@@ -50,30 +48,23 @@ func serve(w http.ResponseWriter, r *http.Request, doc document, protobuf encodi
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	w.Header().Set("Content-Type", mediaType)
-	body := doc.gzip
-	switch {
-	case mediaType != jsonType:
-		raw, err := gunzip(doc.gzip)
-		if err == nil {
-			body, err = protobuf.from(raw)
-		}
-		if err != nil {
-			w.Header().Del("Content-Type")
+	if mediaType != jsonType {
+		var err error
+		if doc, err = h.inProtobuf(r.URL.Path, doc, protobuf); err != nil {
 			fail(w, err)
 			return
 		}
-	case strings.Contains(r.Header.Get("Accept-Encoding"), "gzip"):
-		w.Header().Set("Content-Encoding", "gzip")
-	default:
-		raw, err := gunzip(doc.gzip)
-		if err != nil {
-			fail(w, err)
-			return
-		}
-		body = raw
 	}
-	if _, err := w.Write(body); err != nil {
+	w.Header().Set("Content-Type", mediaType)
+	write := doc.gzip.writeTo
+	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		w.Header().Set("Content-Encoding", "gzip")
+		write = doc.gzip.copyTo
+	}
+	if r.Method == http.MethodHead {
+		return
+	}
+	if err := write(w); err != nil {
 		klog.V(4).InfoS("The client of OpenAPI is gone", "err", err)
 	}
 }
@@ -94,14 +85,6 @@ func choose(accept string, protobuf encoding) (mediaType string, ok bool) {
 		}
 	}
 	return "", false
-}
-
-func compress(raw []byte) []byte {
-	var buffer bytes.Buffer
-	w := gzip.NewWriter(&buffer)
-	_, _ = w.Write(raw) // a buffer takes everything
-	_ = w.Close()
-	return buffer.Bytes()
 }
 
 func sortedKeys[V any](m map[string]V) []string {

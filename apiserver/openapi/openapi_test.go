@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	goruntime "runtime"
 	"strings"
 	"testing"
 
@@ -152,5 +153,65 @@ func TestFieldsOfBuiltInKindsAreKnown(t *testing.T) {
 	}
 	if !strings.Contains(set.String(), ".metadata.labels.a") {
 		t.Errorf("fields: %s", set)
+	}
+}
+
+// discarded is an answer that nobody keeps.
+type discarded struct{ header http.Header }
+
+func (d discarded) Header() http.Header         { return d.header }
+func (d discarded) Write(p []byte) (int, error) { return len(p), nil }
+func (d discarded) WriteHeader(int)             {}
+
+// TestADocumentIsNotCopiedForEachClient matters when many clients ask and do not read.
+func TestADocumentIsNotCopiedForEachClient(t *testing.T) {
+	for name, c := range map[string]struct {
+		path, accept, encoding string
+		crds                   definitions
+	}{
+		"v2 as JSON":                  {path: PathV2},
+		"v2 compressed":               {path: PathV2, encoding: "gzip"},
+		"v2 as protobuf":              {path: PathV2, accept: protobufV2.mediaTypes[0]},
+		"v2 with a custom kind":       {path: PathV2, crds: definitions{boat(1)}},
+		"v3 as JSON":                  {path: PathV3 + "/api/v1"},
+		"v3 compressed":               {path: PathV3 + "/api/v1", encoding: "gzip"},
+		"v3 as protobuf, compressed":  {path: PathV3 + "/api/v1", accept: protobufV3.mediaTypes[0], encoding: "gzip"},
+		"v3 of a custom kind as JSON": {path: PathV3 + "/apis/example.com/v1", crds: definitions{boat(1)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := NewHandler(c.crds)
+			r := httptest.NewRequest(http.MethodGet, c.path, nil)
+			r.Header.Set("Accept", c.accept)
+			r.Header.Set("Accept-Encoding", c.encoding)
+			h.ServeHTTP(discarded{http.Header{}}, r) // whoever is first may have something made
+			const clients = 10
+			var before, after goruntime.MemStats
+			goruntime.ReadMemStats(&before)
+			for range clients {
+				h.ServeHTTP(discarded{http.Header{}}, r)
+			}
+			goruntime.ReadMemStats(&after)
+			if got := (after.TotalAlloc - before.TotalAlloc) / clients; got > 100_000 {
+				t.Errorf("each client costs %d bytes", got)
+			}
+		})
+	}
+}
+
+func TestProtobufIsMadeOncePerChange(t *testing.T) {
+	made := 0
+	form := encoding{from: func(json []byte) ([]byte, error) { made++; return json, nil }}
+	h := NewHandler(definitions{})
+	for _, hash := range []string{"1", "1", "2", "2", "1"} {
+		doc, err := h.inProtobuf("/a", document{hash: hash, gzip: compress([]byte("document " + hash))}, form)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := doc.gzip.plain(); err != nil || string(got) != "document "+hash {
+			t.Errorf("hash %s gives %q, %v", hash, got, err)
+		}
+	}
+	if made != 3 {
+		t.Errorf("it was made %d times, not 3", made)
 	}
 }
