@@ -74,8 +74,9 @@ func (b *builder) attach() error {
 	if err != nil {
 		return err
 	}
+	objects, _, _ := b.egress()
 	extras := subresource.All(subresource.Deps{
-		Store: b.kinds.store, Kubelet: agents, Tokens: b.access.issuer,
+		Store: b.kinds.store, Kubelet: agents, Egress: objects, Tokens: b.access.issuer,
 		Authorizer: b.generic.Authorization.Authorizer, Clock: b.config.Clock,
 	})
 	extras = append(extras, reviews.All(reviews.Deps{
@@ -92,7 +93,11 @@ func (b *builder) attach() error {
 // kubelets reaches node agents.
 func (b *builder) kubelets() (*kubelet.Client, error) {
 	c := b.config.Kubelet
-	config := kubelet.Config{Nodes: tokens.Stores(b.reader), AddressTypes: addressTypes(c.AddressTypes), Timeout: c.Timeout, TLS: &tls.Config{MinVersion: tls.VersionTLS12}}
+	_, agents, _ := b.egress()
+	config := kubelet.Config{
+		Nodes: tokens.Stores(b.reader), AddressTypes: addressTypes(c.AddressTypes), Timeout: c.Timeout, Egress: agents,
+		TLS: &tls.Config{MinVersion: tls.VersionTLS12},
+	}
 	if c.CAFile != "" {
 		data, err := os.ReadFile(c.CAFile)
 		if err != nil {

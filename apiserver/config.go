@@ -177,6 +177,9 @@ type KubeletConfig struct {
 	// AddressTypes are tried in order.
 	AddressTypes []string
 	Timeout      time.Duration
+	// LoopbackEndpoints are the node agents that listen on loopback of this machine. Nothing else on loopback is ever
+	// dialled, whatever a Node's status says; nil for none.
+	LoopbackEndpoints []netip.AddrPort
 }
 
 // LimitsConfig bounds what clients can ask for.

@@ -121,6 +121,8 @@ func (o *Options) addClusterFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&k.CAFile, "kubelet-certificate-authority", k.CAFile, "Certificate authority of node agents; not verified when empty.")
 	flags.StringSliceVar(&k.AddressTypes, "kubelet-preferred-address-types", k.AddressTypes, "Kinds of node addresses in the order in which they are tried.")
 	flags.DurationVar(&k.Timeout, "kubelet-timeout", k.Timeout, "How long connecting to a node agent may take.")
+	flags.StringSliceVar(&o.KubeletLoopback, "kubelet-loopback-endpoints", o.KubeletLoopback,
+		"Node agents on loopback of this machine, such as 127.0.0.1:10250. Loopback is not dialled otherwise, whatever a Node's status says.")
 	flags.StringVar(&o.config.ProxyClientCertFile, "proxy-client-cert-file", o.config.ProxyClientCertFile, "Client certificate that the aggregator shows to the servers behind it.")
 	flags.StringVar(&o.config.ProxyClientKeyFile, "proxy-client-key-file", o.config.ProxyClientKeyFile, "Key of --proxy-client-cert-file.")
 	flags.BoolVar(&o.config.AggregatorRouting, "enable-aggregator-routing", o.config.AggregatorRouting, "Send requests for aggregated APIs to endpoints rather than cluster addresses.")

@@ -34,6 +34,7 @@ type Options struct {
 	TLSCipherSuites      []string
 	FeatureGates         []string
 	ServiceAccountLookup bool
+	KubeletLoopback      []string
 
 	// config collects what flags set directly.
 	config apiserver.Config
@@ -127,6 +128,9 @@ func (o *Options) Complete() (Completed, error) {
 		return Completed{}, err
 	}
 	c.Services.NodePorts = o.ServiceNodePorts
+	if c.Kubelet.LoopbackEndpoints, err = loopbackEndpoints(o.KubeletLoopback); err != nil {
+		return Completed{}, err
+	}
 	// A key that signs also verifies, and one that verifies alone needs an issuer to be believed.
 	if len(c.Authentication.ServiceAccountIssuers) == 0 &&
 		(c.Authentication.ServiceAccountSigningKeyFile != "" || len(c.Authentication.ServiceAccountKeyFiles) > 0) {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -56,25 +57,42 @@ func TestNothingListensOnTheNetworkUnlessAsked(t *testing.T) {
 	}
 }
 
+func TestAgentsOnLoopbackAreListed(t *testing.T) {
+	completed, err := parsed(t, "--kubelet-loopback-endpoints=127.0.0.1:10250,[::1]:10250", "--kubelet-loopback-endpoints=[::ffff:127.0.0.2]:1").Complete()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:10250"), netip.MustParseAddrPort("[::1]:10250"), netip.MustParseAddrPort("127.0.0.2:1")}
+	if got := completed.Config().Kubelet.LoopbackEndpoints; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if completed, err = parsed(t).Complete(); err != nil || completed.Config().Kubelet.LoopbackEndpoints != nil {
+		t.Errorf("without the flag there are %v, %v", completed.Config().Kubelet.LoopbackEndpoints, err)
+	}
+}
+
 func TestEverythingWrongIsSaidAtOnce(t *testing.T) {
 	for name, c := range map[string]struct {
 		args []string
 		want []string
 	}{
-		"ports":       {[]string{"--secure-port=70000", "--insecure-port=-1"}, []string{"--secure-port: 70000", "--insecure-port: -1"}},
-		"etcd":        {[]string{"--etcd-servers=10.0.0.1:2379"}, []string{"--etcd-servers"}},
-		"open etcd":   {[]string{"--etcd-listen-client-url=http://0.0.0.0:2379"}, []string{"not a loopback address"}},
-		"quota":       {[]string{"--etcd-quota-backend-bytes=2000"}, []string{"--etcd-quota-backend-bytes: 2000 bytes are too few", "16777216 (16 MiB) is the least"}},
-		"no quota":    {[]string{"--etcd-quota-backend-bytes=-1"}, []string{"--etcd-quota-backend-bytes: -1 bytes are too few"}},
-		"others'":     {[]string{"--etcd-servers=http://127.0.0.1:2379", "--etcd-quota-backend-bytes=2147483648"}, []string{"set --quota-backend-bytes of those servers"}},
-		"modes":       {[]string{"--authorization-mode=Rbac"}, []string{`"Rbac" is none of`}},
-		"webhook":     {[]string{"--authorization-mode=Webhook"}, []string{"--authorization-webhook-config-file"}},
-		"files":       {[]string{"--client-ca-file=/nowhere/ca.crt", "--token-auth-file=/nowhere/tokens"}, []string{"--client-ca-file", "--token-auth-file"}},
-		"pairs":       {[]string{"--tls-cert-file=/dev/null"}, []string{"--tls-private-key-file need each other"}},
-		"ranges":      {[]string{"--service-cluster-ip-range=10.0.0.0/30,10.1.0.0/16"}, []string{"different families", "no room"}},
-		"no range":    {[]string{"--service-cluster-ip-range=ten"}, []string{`"ten" is not a range`}},
-		"tls":         {[]string{"--tls-min-version=TLS9"}, []string{"--tls-min-version"}},
-		"also listen": {[]string{"--also-listen=localhost"}, []string{"--also-listen"}},
+		"ports":                     {[]string{"--secure-port=70000", "--insecure-port=-1"}, []string{"--secure-port: 70000", "--insecure-port: -1"}},
+		"etcd":                      {[]string{"--etcd-servers=10.0.0.1:2379"}, []string{"--etcd-servers"}},
+		"open etcd":                 {[]string{"--etcd-listen-client-url=http://0.0.0.0:2379"}, []string{"not a loopback address"}},
+		"modes":                     {[]string{"--authorization-mode=Rbac"}, []string{`"Rbac" is none of`}},
+		"webhook":                   {[]string{"--authorization-mode=Webhook"}, []string{"--authorization-webhook-config-file"}},
+		"files":                     {[]string{"--client-ca-file=/nowhere/ca.crt", "--token-auth-file=/nowhere/tokens"}, []string{"--client-ca-file", "--token-auth-file"}},
+		"pairs":                     {[]string{"--tls-cert-file=/dev/null"}, []string{"--tls-private-key-file need each other"}},
+		"ranges":                    {[]string{"--service-cluster-ip-range=10.0.0.0/30,10.1.0.0/16"}, []string{"different families", "no room"}},
+		"no range":                  {[]string{"--service-cluster-ip-range=ten"}, []string{`"ten" is not a range`}},
+		"tls":                       {[]string{"--tls-min-version=TLS9"}, []string{"--tls-min-version"}},
+		"also listen":               {[]string{"--also-listen=localhost"}, []string{"--also-listen"}},
+		"an agent elsewhere":        {[]string{"--kubelet-loopback-endpoints=10.0.0.1:10250"}, []string{`--kubelet-loopback-endpoints: "10.0.0.1:10250"`}},
+		"a whole range of loopback": {[]string{"--kubelet-loopback-endpoints=127.0.0.0/8"}, []string{`--kubelet-loopback-endpoints: "127.0.0.0/8"`}},
+		"an agent without a port":   {[]string{"--kubelet-loopback-endpoints=127.0.0.1:0"}, []string{`--kubelet-loopback-endpoints: "127.0.0.1:0"`}},
+		"quota":                     {[]string{"--etcd-quota-backend-bytes=2000"}, []string{"--etcd-quota-backend-bytes: 2000 bytes are too few", "16777216 (16 MiB) is the least"}},
+		"no quota":                  {[]string{"--etcd-quota-backend-bytes=-1"}, []string{"--etcd-quota-backend-bytes: -1 bytes are too few"}},
+		"others'":                   {[]string{"--etcd-servers=http://127.0.0.1:2379", "--etcd-quota-backend-bytes=2147483648"}, []string{"set --quota-backend-bytes of those servers"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := errors.Join(parsed(t, c.args...).Validate()...)

@@ -151,6 +151,9 @@ func (o *Options) validateServices() []error {
 	if o.ServiceNodePorts.Size < 1 {
 		errs = append(errs, errors.New("--service-node-port-range is empty"))
 	}
+	if _, err := loopbackEndpoints(o.KubeletLoopback); err != nil {
+		errs = append(errs, err)
+	}
 	k := o.config.Kubelet
 	errs = append(errs, pair("--kubelet-client-certificate", k.ClientCertFile, "--kubelet-client-key", k.ClientKeyFile)...)
 	errs = append(errs, pair("--proxy-client-cert-file", o.config.ProxyClientCertFile, "--proxy-client-key-file", o.config.ProxyClientKeyFile)...)

@@ -57,6 +57,19 @@ func (s seconds) Set(v string) error {
 
 func (seconds) Type() string { return "int" }
 
+// loopbackEndpoints reads addresses with ports. What is elsewhere than on loopback needs no exception, and gets none.
+func loopbackEndpoints(values []string) ([]netip.AddrPort, error) {
+	var endpoints []netip.AddrPort
+	for _, value := range values {
+		endpoint, err := netip.ParseAddrPort(value)
+		if err != nil || endpoint.Port() == 0 || !endpoint.Addr().Unmap().IsLoopback() {
+			return nil, fmt.Errorf("--kubelet-loopback-endpoints: %q is not an address of loopback with a port, such as 127.0.0.1:10250", value)
+		}
+		endpoints = append(endpoints, netip.AddrPortFrom(endpoint.Addr().Unmap().WithZone(""), endpoint.Port()))
+	}
+	return endpoints, nil
+}
+
 // prefixes reads one range or two.
 func prefixes(list string) ([]netip.Prefix, error) {
 	var all []netip.Prefix

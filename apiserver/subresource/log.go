@@ -63,18 +63,21 @@ func (l *podLog) Get(ctx context.Context, name string, opts runtime.Object) (run
 	if err != nil {
 		return nil, err
 	}
-	streamer := &genericrest.LocationStreamer{
+	streamer := logStream{&genericrest.LocationStreamer{
 		ContentType:     "text/plain",
 		Flush:           options.Follow,
 		ResponseChecker: genericrest.NewGenericHttpResponseChecker(corev1.Resource("pods/log"), name),
-		RedirectChecker: genericrest.PreventRedirects,
-	}
+		RedirectChecker: refuseRedirects,
+	}}
 	if pod.Spec.NodeName == "" {
 		return streamer, nil // nothing has been said yet
 	}
 	streamer.Location, streamer.Transport, err = l.at(ctx, pod, logQuery(options),
 		"containerLogs", genericapirequest.NamespaceValue(ctx), name, container)
-	return streamer, err
+	if err != nil {
+		return nil, err
+	}
+	return streamer, nil
 }
 
 func logQuery(o *corev1.PodLogOptions) url.Values {

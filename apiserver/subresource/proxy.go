@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -23,10 +24,12 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 	utilproxy "k8s.io/apimachinery/pkg/util/proxy"
+	genericapirequest "k8s.io/apiserver/pkg/endpoints/request"
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/apiserver/pkg/util/proxy"
 
+	"coxswain.dev/coxswain/apiserver/internal/egress"
 	"coxswain.dev/coxswain/apiserver/subresource/kubelet"
 )
 
@@ -34,29 +37,51 @@ var proxyMethods = []string{
 	http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodHead, http.MethodOptions,
 }
 
-// newProxyTransport reaches whatever serves in the cluster. Its certificates have no authority that we could ask.
-func newProxyTransport() http.RoundTripper {
-	return &http.Transport{
-		DialContext:         (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-		TLSClientConfig:     &tls.Config{InsecureSkipVerify: true}, // as said above
+// outbound reaches whatever serves in the cluster, without credentials.
+type outbound struct {
+	dialer    *egress.Dialer
+	transport http.RoundTripper
+}
+
+func newOutbound(policy egress.Policy) outbound {
+	dialer := &egress.Dialer{Policy: policy}
+	return outbound{dialer: dialer, transport: &http.Transport{
+		DialContext:         dialer.DialContext,
+		TLSClientConfig:     &tls.Config{InsecureSkipVerify: true}, // its certificates have no authority that we could ask
 		TLSHandshakeTimeout: 10 * time.Second,
 		IdleConnTimeout:     30 * time.Second,
 		MaxIdleConnsPerHost: 2,
 		TLSNextProto:        map[string]func(string, *tls.Conn) http.RoundTripper{},
+	}}
+}
+
+// vet refuses a place early, as a bad request. What counts is the dialer, which looks again.
+func (o outbound) vet(ctx context.Context, where *url.URL) error {
+	port := where.Port()
+	switch {
+	case port != "":
+	case where.Scheme == "https":
+		port = "443"
+	default:
+		port = "80"
 	}
+	if o.dialer.Vet(ctx, where.Hostname(), port) != nil {
+		return egress.BadRequest()
+	}
+	return nil
 }
 
 // pass sends a request on, upgraded or not.
 func pass(where *url.URL, subpath string, transport http.RoundTripper, responder rest.Responder) http.Handler {
 	where.Path = utilnet.JoinPreservingTrailingSlash(where.Path, subpath)
-	return utilproxy.NewUpgradeAwareHandler(where, transport, true, false, utilproxy.NewErrorResponder(responder))
+	return observed{utilproxy.NewUpgradeAwareHandler(where, transport, true, false, refusals{responder})}
 }
 
 // nodeProxy reaches the agent of a node, or another port of the node.
 type nodeProxy struct {
-	nodes     *genericregistry.Store
-	kubelet   *kubelet.Client
-	transport http.RoundTripper
+	nodes   *genericregistry.Store
+	kubelet *kubelet.Client
+	outbound
 }
 
 var _ rest.Connecter = (*nodeProxy)(nil)
@@ -95,16 +120,17 @@ func (p *nodeProxy) Connect(ctx context.Context, id string, opts runtime.Object,
 	if port == "" || port == agentPort {
 		return pass(agent.URL("", nil), options.Path, agent.Transport, responder), nil
 	}
-	if err := proxyable(host); err != nil {
+	where := &url.URL{Scheme: schemeOr(scheme), Host: net.JoinHostPort(host, port)}
+	if err := p.vet(ctx, where); err != nil {
 		return nil, err
 	}
-	return pass(&url.URL{Scheme: schemeOr(scheme), Host: net.JoinHostPort(host, port)}, options.Path, p.transport, responder), nil
+	return pass(where, options.Path, p.transport, responder), nil
 }
 
 // podProxy reaches a port of a pod.
 type podProxy struct {
-	pods      *genericregistry.Store
-	transport http.RoundTripper
+	pods *genericregistry.Store
+	outbound
 }
 
 var _ rest.Connecter = (*podProxy)(nil)
@@ -144,20 +170,22 @@ func (p *podProxy) Connect(ctx context.Context, id string, opts runtime.Object, 
 	if err != nil {
 		return nil, err
 	}
+	if err := p.vet(ctx, where); err != nil {
+		return nil, err
+	}
 	return pass(where, options.Path, p.transport, responder), nil
 }
 
-// podLocation is where a pod serves; without a port, at the first that it mentions.
+// podLocation is where a pod serves; without a port, at the first that it mentions. A pod without an address, or with
+// something else in its place, is nowhere that may be reached.
 func podLocation(pod *corev1.Pod, scheme, port string) (*url.URL, error) {
 	ip := pod.Status.PodIP
 	if ip == "" && len(pod.Status.PodIPs) > 0 {
 		ip = pod.Status.PodIPs[0].IP
 	}
-	if ip == "" {
-		return nil, apierrors.NewBadRequest("address not allocated")
-	}
-	if err := proxyable(ip); err != nil {
-		return nil, err
+	address, err := netip.ParseAddr(ip)
+	if err != nil {
+		return nil, egress.BadRequest()
 	}
 	for i := 0; port == "" && i < len(pod.Spec.Containers); i++ {
 		if ports := pod.Spec.Containers[i].Ports; len(ports) > 0 {
@@ -165,17 +193,21 @@ func podLocation(pod *corev1.Pod, scheme, port string) (*url.URL, error) {
 		}
 	}
 	host := ip
-	if port != "" {
+	switch {
+	case port != "":
 		host = net.JoinHostPort(ip, port)
+	case address.Is6():
+		host = "[" + ip + "]"
 	}
 	return &url.URL{Scheme: schemeOr(scheme), Host: host}, nil
 }
 
-// serviceProxy reaches an endpoint of a service.
+// serviceProxy reaches an endpoint of a service that is a pod of its namespace. Whoever may write EndpointSlices chooses
+// their addresses; those of pods come from nodes.
 type serviceProxy struct {
-	services  *genericregistry.Store
-	slices    func() *genericregistry.Store
-	transport http.RoundTripper
+	services     *genericregistry.Store
+	slices, pods func() *genericregistry.Store
+	outbound
 }
 
 var _ rest.Connecter = (*serviceProxy)(nil)
@@ -215,7 +247,7 @@ func (p *serviceProxy) Connect(ctx context.Context, id string, opts runtime.Obje
 	if err != nil {
 		return nil, err
 	}
-	slices, err := p.endpoints(ctx, name)
+	found, err := p.endpoints(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -223,13 +255,42 @@ func (p *serviceProxy) Connect(ctx context.Context, id string, opts runtime.Obje
 	if len(service.Spec.IPFamilies) > 0 {
 		family = service.Spec.IPFamilies[0]
 	}
-	host, err := proxy.RandomEndpoint(name, slices, portName, family, func(e *discoveryv1.Endpoint) bool {
-		return len(e.Addresses) > 0 && proxyable(e.Addresses[0]) == nil
+	refused := false
+	host, err := proxy.RandomEndpoint(name, found, portName, family, func(e *discoveryv1.Endpoint) bool {
+		if len(e.Addresses) == 0 {
+			return false
+		}
+		if p.dialer.Policy.CheckLiteral(e.Addresses[0], "0") != nil { // wherever it listens
+			refused = true
+			return false
+		}
+		return p.isPod(ctx, e)
 	})
 	if err != nil {
+		if refused {
+			return nil, egress.BadRequest()
+		}
 		return nil, err
 	}
-	return pass(&url.URL{Scheme: schemeOr(scheme), Host: host}, options.Path, p.transport, responder), nil
+	where := &url.URL{Scheme: schemeOr(scheme), Host: host}
+	if err := p.vet(ctx, where); err != nil {
+		return nil, err
+	}
+	return pass(where, options.Path, p.transport, responder), nil
+}
+
+// isPod tells whether an endpoint is what it says: a pod of the service's namespace that has this address.
+func (p *serviceProxy) isPod(ctx context.Context, e *discoveryv1.Endpoint) bool {
+	pods, ref := p.pods(), e.TargetRef
+	if pods == nil || ref == nil || ref.Namespace != genericapirequest.NamespaceValue(ctx) {
+		return false
+	}
+	obj, err := pods.Get(ctx, ref.Name, &metav1.GetOptions{ResourceVersion: "0"})
+	if err != nil {
+		return false // gone, or unknown as yet: another endpoint may do
+	}
+	pod, ok := obj.(*corev1.Pod)
+	return ok && slices.ContainsFunc(pod.Status.PodIPs, func(ip corev1.PodIP) bool { return ip.IP == e.Addresses[0] })
 }
 
 // servicePortName finds the port that is meant, by name, by number, or because there is only one without a name.
@@ -262,24 +323,11 @@ func (p *serviceProxy) endpoints(ctx context.Context, service string) ([]*discov
 	if !ok {
 		return nil, apierrors.NewInternalError(fmt.Errorf("unexpected object type: %T", obj))
 	}
-	slices := make([]*discoveryv1.EndpointSlice, len(list.Items))
+	found := make([]*discoveryv1.EndpointSlice, len(list.Items))
 	for i := range list.Items {
-		slices[i] = &list.Items[i]
+		found[i] = &list.Items[i]
 	}
-	return slices, nil
-}
-
-// proxyable refuses addresses that mean this machine, or its neighbours on the wire: who may reach pods through the API
-// must not reach those.
-func proxyable(host string) error {
-	ip, err := netip.ParseAddr(host)
-	if err != nil {
-		return nil // a name, which the node's owner chose
-	}
-	if ip.IsLoopback() || ip.IsLinkLocalUnicast() || ip.IsLinkLocalMulticast() || ip.IsInterfaceLocalMulticast() || ip.IsUnspecified() {
-		return apierrors.NewBadRequest("address not allowed")
-	}
-	return nil
+	return found, nil
 }
 
 func schemeOr(scheme string) string {

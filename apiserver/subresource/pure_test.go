@@ -4,6 +4,7 @@
 package subresource
 
 import (
+	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
@@ -12,8 +13,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
+
+	"coxswain.dev/coxswain/apiserver/internal/egress"
 )
 
 func podOf(containers ...string) *corev1.Pod {
@@ -135,22 +139,33 @@ func TestPodLocation(t *testing.T) {
 	pod := podOf("a", "b")
 	pod.Status.PodIP = "10.0.0.5"
 	pod.Spec.Containers[1].Ports = []corev1.ContainerPort{{ContainerPort: 8080}}
-	local := podOf("a")
-	local.Status.PodIP = "127.0.0.1"
+	at := func(ip string, more ...string) *corev1.Pod {
+		p := podOf("a")
+		p.Status.PodIP = ip
+		for _, ip := range more {
+			p.Status.PodIPs = append(p.Status.PodIPs, corev1.PodIP{IP: ip})
+		}
+		return p
+	}
 	cases := map[string]struct {
 		pod                *corev1.Pod
 		scheme, port, want string
 	}{
-		"the first port": {pod, "", "", "http://10.0.0.5:8080"},
-		"a port":         {pod, "https", "443", "https://10.0.0.5:443"},
-		"no address":     {podOf("a"), "", "80", ""},
-		"this machine":   {local, "", "80", ""},
+		"the first port":                  {pod, "", "", "http://10.0.0.5:8080"},
+		"a port":                          {pod, "https", "443", "https://10.0.0.5:443"},
+		"no port at all":                  {at("10.0.0.5"), "", "", "http://10.0.0.5"},
+		"IPv6":                            {at("fd00::5"), "", "80", "http://[fd00::5]:80"},
+		"IPv6 without a port":             {at("fd00::5"), "https", "", "https://[fd00::5]"},
+		"only in the list":                {at("", "10.0.0.6", "fd00::6"), "", "80", "http://10.0.0.6:80"},
+		"no address":                      {podOf("a"), "", "80", ""},
+		"a name in place of an address":   {at("localhost"), "", "80", ""},
+		"a number in place of an address": {at("2130706433"), "", "80", ""},
 	}
 	for name, c := range cases {
 		got, err := podLocation(c.pod, c.scheme, c.port)
 		if c.want == "" {
-			if err == nil {
-				t.Errorf("%s: no error", name)
+			if !apierrors.IsBadRequest(err) || err.Error() != "address not allowed" {
+				t.Errorf("%s: %v %v", name, got, err)
 			}
 			continue
 		}
@@ -160,13 +175,23 @@ func TestPodLocation(t *testing.T) {
 	}
 }
 
-func TestProxyable(t *testing.T) {
-	for host, want := range map[string]bool{
-		"10.0.0.1": true, "fd00::1": true, "node1": true,
-		"127.0.0.1": false, "::1": false, "169.254.169.254": false, "fe80::1": false, "224.0.0.1": false, "0.0.0.0": false,
+// Where the ways out are vetted before a request is passed on. What is dialled is the matter of apiserver/internal/egress.
+func TestPlacesAreVettedWithTheirPort(t *testing.T) {
+	out := newOutbound(egress.Policy{
+		Own:      func(a netip.AddrPort) bool { return a == netip.MustParseAddrPort("10.245.0.1:443") },
+		Services: []netip.Prefix{netip.MustParsePrefix("10.96.0.0/16")},
+	})
+	for where, allowed := range map[string]bool{
+		"http://10.0.0.1": true, "http://10.0.0.1:8080": true, "https://[fd00::1]": true, "http://10.245.0.1": true, "https://10.245.0.1:8443": true,
+		"https://10.245.0.1": false, "http://10.245.0.1:443": false, "https://10.96.0.1": false, "http://127.0.0.1": false, "http://[::1]:8080": false,
+		"http://169.254.169.254": false, "http://0.0.0.0:80": false, "http://localhost:80": false,
 	} {
-		if got := proxyable(host) == nil; got != want {
-			t.Errorf("%s: %v, want %v", host, got, want)
+		u, err := url.Parse(where)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := out.vet(t.Context(), u); (err == nil) != allowed || err != nil && !apierrors.IsBadRequest(err) {
+			t.Errorf("%s: %v, want %v", where, err, allowed)
 		}
 	}
 }

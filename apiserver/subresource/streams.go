@@ -133,18 +133,18 @@ func containerNames(containers []corev1.Container) string {
 
 // upgradable passes a connection that is to be upgraded on to where it goes.
 func upgradable(where *url.URL, transport http.RoundTripper, responder rest.Responder) *utilproxy.UpgradeAwareHandler {
-	return utilproxy.NewUpgradeAwareHandler(where, transport, false, true, utilproxy.NewErrorResponder(responder))
+	return utilproxy.NewUpgradeAwareHandler(where, transport, false, true, refusals{responder})
 }
 
 // execHandler serves remote commands: SPDY is passed on, websockets of the newer protocol are translated to SPDY here, so
 // that agents need only the one.
 func execHandler(where *url.URL, transport http.RoundTripper, options proxy.Options, responder rest.Responder) http.Handler {
-	return proxy.NewTranslatingHandler(upgradable(where, transport, responder),
-		proxy.NewStreamTranslatorHandler(where, transport, 0, options), wsstream.IsWebSocketRequestWithStreamCloseProtocol)
+	return observed{proxy.NewTranslatingHandler(upgradable(where, transport, responder),
+		proxy.NewStreamTranslatorHandler(where, transport, 0, options), wsstream.IsWebSocketRequestWithStreamCloseProtocol)}
 }
 
 // forwardHandler serves port forwarding: SPDY is passed on, websockets that carry SPDY are unwrapped here.
 func forwardHandler(where *url.URL, transport http.RoundTripper, responder rest.Responder) http.Handler {
 	handler := upgradable(where, transport, responder)
-	return proxy.NewTranslatingHandler(handler, proxy.NewTunnelingHandler(handler), wsstream.IsWebSocketRequestWithTunnelingProtocol)
+	return observed{proxy.NewTranslatingHandler(handler, proxy.NewTunnelingHandler(handler), wsstream.IsWebSocketRequestWithTunnelingProtocol)}
 }

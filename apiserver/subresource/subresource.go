@@ -4,8 +4,6 @@
 package subresource
 
 import (
-	"net/http"
-
 	certificatesv1 "k8s.io/api/certificates/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -15,6 +13,7 @@ import (
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/utils/clock"
 
+	"coxswain.dev/coxswain/apiserver/internal/egress"
 	"coxswain.dev/coxswain/apiserver/subresource/kubelet"
 	"coxswain.dev/coxswain/apiserver/tokens"
 )
@@ -36,9 +35,8 @@ type Deps struct {
 	Tokens *tokens.Issuer
 	// Authorizer is asked whether who opens a stream with a GET (as websockets must) may also create it; nil asks nobody.
 	Authorizer authorizer.UnconditionalAuthorizer
-	// ProxyTransport reaches pods and services for their proxy subresources; nil means one that does not verify
-	// serving certificates, as Kubernetes does not.
-	ProxyTransport http.RoundTripper
+	// Egress says which addresses pods, endpoints and ports of nodes other than their agent's may have.
+	Egress egress.Policy
 	// Clock is nil for the real one.
 	Clock clock.PassiveClock
 }
@@ -48,9 +46,7 @@ func All(d Deps) []Extra {
 	if d.Clock == nil {
 		d.Clock = clock.RealClock{}
 	}
-	if d.ProxyTransport == nil {
-		d.ProxyTransport = newProxyTransport()
-	}
+	out := newOutbound(d.Egress)
 	core := corev1.SchemeGroupVersion
 	var all []Extra
 	add := func(gv schema.GroupVersion, resource string, storage rest.Storage) {
@@ -62,7 +58,7 @@ func All(d Deps) []Extra {
 		add(core, "pods/exec", &podExec{s})
 		add(core, "pods/attach", &podAttach{s})
 		add(core, "pods/portforward", &podPortForward{s})
-		add(core, "pods/proxy", &podProxy{pods: pods, transport: d.ProxyTransport})
+		add(core, "pods/proxy", &podProxy{pods: pods, outbound: out})
 		b := &binding{pods: pods}
 		add(core, "pods/binding", b)
 		add(core, "bindings", legacyBinding{b})
@@ -72,12 +68,13 @@ func All(d Deps) []Extra {
 	}
 	if services := d.Store(corev1.Resource("services")); services != nil {
 		add(core, "services/proxy", &serviceProxy{
-			services: services, transport: d.ProxyTransport,
+			services: services, outbound: out,
 			slices: func() *genericregistry.Store { return d.Store(discoveryv1.Resource("endpointslices")) },
+			pods:   func() *genericregistry.Store { return d.Store(corev1.Resource("pods")) },
 		})
 	}
 	if nodes := d.Store(corev1.Resource("nodes")); nodes != nil {
-		add(core, "nodes/proxy", &nodeProxy{nodes: nodes, kubelet: d.Kubelet, transport: d.ProxyTransport})
+		add(core, "nodes/proxy", &nodeProxy{nodes: nodes, kubelet: d.Kubelet, outbound: out})
 	}
 	if namespaces := d.Store(corev1.Resource("namespaces")); namespaces != nil {
 		add(core, "namespaces/finalize", updateOnly{newPart(namespaces, finalize{namespaces.UpdateStrategy})})

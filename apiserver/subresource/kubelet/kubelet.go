@@ -17,7 +17,9 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	utilnet "k8s.io/apimachinery/pkg/util/net"
+	"k8s.io/klog/v2"
+
+	"coxswain.dev/coxswain/apiserver/internal/egress"
 )
 
 // DefaultPort is where a node agent listens when its Node does not say.
@@ -44,8 +46,10 @@ type Config struct {
 	TLS *tls.Config
 	// AddressTypes are tried in order; nil means DefaultAddressTypes.
 	AddressTypes []corev1.NodeAddressType
-	// Dial is nil for a plain dialer.
-	Dial utilnet.DialFunc
+	// Egress says which addresses agents may have.
+	Egress egress.Policy
+	// Resolver is for agents that have names; nil is the system's.
+	Resolver egress.Resolver
 	// Timeout bounds a connection attempt; zero means 5 seconds.
 	Timeout time.Duration
 }
@@ -54,6 +58,7 @@ type Config struct {
 type Client struct {
 	nodes     Nodes
 	types     []corev1.NodeAddressType
+	dialer    *egress.Dialer
 	transport *http.Transport
 }
 
@@ -65,9 +70,7 @@ func New(c Config) *Client {
 	if c.Timeout == 0 {
 		c.Timeout = 5 * time.Second
 	}
-	if c.Dial == nil {
-		c.Dial = (&net.Dialer{Timeout: c.Timeout, KeepAlive: 30 * time.Second}).DialContext
-	}
+	dialer := &egress.Dialer{Policy: c.Egress, Resolver: c.Resolver, Timeout: c.Timeout}
 	config := &tls.Config{}
 	if c.TLS != nil {
 		config = c.TLS.Clone()
@@ -75,9 +78,9 @@ func New(c Config) *Client {
 	if config.RootCAs == nil {
 		config.InsecureSkipVerify = true // agents sign their own certificates unless an authority is given
 	}
-	return &Client{nodes: c.Nodes, types: c.AddressTypes, transport: &http.Transport{
+	return &Client{nodes: c.Nodes, types: c.AddressTypes, dialer: dialer, transport: &http.Transport{
 		TLSClientConfig:     config,
-		DialContext:         c.Dial,
+		DialContext:         dialer.DialContext,
 		TLSHandshakeTimeout: 10 * time.Second,
 		MaxIdleConnsPerHost: 25,
 		IdleConnTimeout:     90 * time.Second,
@@ -97,7 +100,8 @@ func (l Location) URL(path string, query url.Values) *url.URL {
 	return &url.URL{Scheme: "https", Host: l.Host, Path: path, RawQuery: query.Encode()}
 }
 
-// Locate finds the agent of a node. Its errors are fit for clients.
+// Locate finds the agent of a node. Its errors are fit for clients. An address that agents may not have is a bad request
+// here; the transport looks at it again when it connects.
 func (c *Client) Locate(ctx context.Context, node string) (Location, error) {
 	if node == "" {
 		return Location{}, apierrors.NewBadRequest("the pod has not been assigned to a node yet")
@@ -110,11 +114,17 @@ func (c *Client) Locate(ctx context.Context, node string) (Location, error) {
 	if err != nil {
 		return Location{}, apierrors.NewInternalError(err)
 	}
-	port := int(n.Status.DaemonEndpoints.KubeletEndpoint.Port)
-	if port == 0 {
-		port = DefaultPort
+	number := int(n.Status.DaemonEndpoints.KubeletEndpoint.Port)
+	if number == 0 {
+		number = DefaultPort
 	}
-	return Location{Host: net.JoinHostPort(address, strconv.Itoa(port)), Transport: c.transport}, nil
+	port := strconv.Itoa(number)
+	if err := c.dialer.Vet(ctx, address, port); err != nil {
+		klog.FromContext(ctx).V(2).Info("The address of a node agent is not dialled", "node", node, "address", address, "port", port,
+			"hint", "agents on loopback must be listed in --kubelet-loopback-endpoints")
+		return Location{}, egress.BadRequest()
+	}
+	return Location{Host: net.JoinHostPort(address, port), Transport: c.transport}, nil
 }
 
 // CloseIdle closes connections that nobody uses.

@@ -6,11 +6,14 @@ package kubelet
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"coxswain.dev/coxswain/apiserver/internal/egress"
 )
 
 type nodes map[string]*corev1.Node
@@ -20,6 +23,25 @@ func (n nodes) Node(_ context.Context, name, _ string) (*corev1.Node, error) {
 		return node, nil
 	}
 	return nil, apierrors.NewNotFound(corev1.Resource("nodes"), name)
+}
+
+// names are what the nodes of the test are called.
+type names struct{}
+
+func (names) LookupNetIP(_ context.Context, _, host string) ([]netip.Addr, error) {
+	found := map[string][]netip.Addr{
+		"host":             {netip.MustParseAddr("10.0.0.9")},
+		"loopback.example": {netip.MustParseAddr("127.0.0.1")},
+		"twofold.example":  {netip.MustParseAddr("10.0.0.9"), netip.MustParseAddr("169.254.169.254")},
+	}[host]
+	if found == nil {
+		return nil, errors.New("no such host")
+	}
+	return found, nil
+}
+
+func notAllowed(err error) bool {
+	return apierrors.IsBadRequest(err) && err.Error() == "address not allowed"
 }
 
 func TestLocate(t *testing.T) {
@@ -35,10 +57,22 @@ func TestLocate(t *testing.T) {
 		}
 	}
 	all := nodes{
-		"both":   node(10251, address(corev1.NodeHostName, "host"), address(corev1.NodeInternalIP, "10.0.0.1")),
-		"six":    node(0, address(corev1.NodeInternalIP, "fd00::1")),
-		"name":   node(0, address(corev1.NodeHostName, "host")),
-		"silent": node(0),
+		"both":    node(10251, address(corev1.NodeHostName, "host"), address(corev1.NodeInternalIP, "10.0.0.1")),
+		"six":     node(0, address(corev1.NodeInternalIP, "fd00::1")),
+		"name":    node(0, address(corev1.NodeHostName, "host")),
+		"silent":  node(0),
+		"here":    node(0, address(corev1.NodeInternalIP, "127.0.0.1"), address(corev1.NodeExternalIP, "10.0.0.1")),
+		"listed":  node(10255, address(corev1.NodeInternalIP, "127.0.0.1")),
+		"mapped":  node(0, address(corev1.NodeInternalIP, "::ffff:127.0.0.1")),
+		"cloud":   node(80, address(corev1.NodeInternalIP, "169.254.169.254")),
+		"api":     node(6443, address(corev1.NodeInternalIP, "10.245.0.1")),
+		"beside":  node(10250, address(corev1.NodeInternalIP, "10.245.0.1")),
+		"alias":   node(0, address(corev1.NodeHostName, "loopback.example")),
+		"twofold": node(0, address(corev1.NodeHostName, "twofold.example")),
+	}
+	policy := egress.Policy{
+		Own:    func(a netip.AddrPort) bool { return a == netip.MustParseAddrPort("10.245.0.1:6443") },
+		Except: []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:10255")},
 	}
 	cases := map[string]struct {
 		node  string
@@ -53,9 +87,17 @@ func TestLocate(t *testing.T) {
 		"no address":                      {"silent", nil, "", apierrors.IsInternalError},
 		"no node":                         {"gone", nil, "", apierrors.IsNotFound},
 		"no name":                         {"", nil, "", apierrors.IsBadRequest},
+		"loopback, although there is another address":  {"here", nil, "", notAllowed},
+		"loopback that was listed":                     {"listed", nil, "127.0.0.1:10255", nil},
+		"loopback in a form for IPv6":                  {"mapped", nil, "", notAllowed},
+		"a metadata service":                           {"cloud", nil, "", notAllowed},
+		"our own API":                                  {"api", nil, "", notAllowed},
+		"an agent beside our own API":                  {"beside", nil, "10.245.0.1:10250", nil},
+		"a name of loopback":                           {"alias", nil, "", notAllowed},
+		"a name of two addresses, of which one is bad": {"twofold", nil, "", notAllowed},
 	}
 	for name, c := range cases {
-		got, err := New(Config{Nodes: all, AddressTypes: c.types}).Locate(context.Background(), c.node)
+		got, err := New(Config{Nodes: all, AddressTypes: c.types, Egress: policy, Resolver: names{}}).Locate(context.Background(), c.node)
 		switch {
 		case c.fails != nil && (err == nil || !c.fails(err)):
 			t.Errorf("%s: %v", name, err)
