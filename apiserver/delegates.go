@@ -19,6 +19,7 @@ import (
 	serverstorage "k8s.io/apiserver/pkg/server/storage"
 	"k8s.io/apiserver/pkg/util/proxy"
 	"k8s.io/apiserver/pkg/util/webhook"
+	"k8s.io/client-go/rest"
 	aggregatorapiserver "k8s.io/kube-aggregator/pkg/apiserver"
 	aggregatorscheme "k8s.io/kube-aggregator/pkg/apiserver/scheme"
 	apiregistrationclient "k8s.io/kube-aggregator/pkg/client/clientset_generated/clientset"
@@ -26,6 +27,7 @@ import (
 	openapicommon "k8s.io/kube-openapi/pkg/common"
 
 	"coxswain.dev/coxswain/apiserver/apiservices"
+	"coxswain.dev/coxswain/apiserver/internal/egress"
 )
 
 // delegate copies the shared configuration for a server of the libraries.
@@ -47,6 +49,9 @@ func (b *builder) aggregator(builtIn *genericapiserver.GenericAPIServer, custom 
 			ProxyClientCertFile: b.config.ProxyClientCertFile,
 			ProxyClientKeyFile:  b.config.ProxyClientKeyFile,
 			ServiceResolver:     b.serviceResolver(),
+			ProxyTransport:      b.serviceTransport(),
+			// Clients are not sent elsewhere either, with what they have shown to us (CVE-2022-3172).
+			RejectForwardingRedirects: true,
 		},
 	}
 	aggregator, err := config.Complete().NewWithDelegate(builtIn)
@@ -127,6 +132,34 @@ func (b *builder) serviceResolver() webhook.ServiceResolver {
 	return aggregatorapiserver.NewLoopbackServiceResolver(resolver, self)
 }
 
+// serviceTransport dials what Services lead to, for aggregated APIs and webhooks. The libraries take nothing but its
+// dialer.
+func (b *builder) serviceTransport() *http.Transport {
+	_, _, services := b.egress()
+	return &http.Transport{DialContext: (&egress.Dialer{Policy: services}).DialContext}
+}
+
+// webhookAuthentication is how webhooks are called: those that refer to a Service through its dialer, those with a URL
+// wherever an administrator has put them, and none with redirects.
 func (b *builder) webhookAuthentication() webhook.AuthenticationInfoResolverWrapper {
-	return webhook.NewDefaultAuthenticationInfoResolverWrapper(nil, nil, b.generic.LoopbackClientConfig, noop.NewTracerProvider())
+	usual := webhook.NewDefaultAuthenticationInfoResolverWrapper(b.serviceTransport(), nil, b.generic.LoopbackClientConfig, noop.NewTracerProvider())
+	return func(delegate webhook.AuthenticationInfoResolver) webhook.AuthenticationInfoResolver {
+		inner := usual(delegate)
+		return &webhook.AuthenticationInfoResolverDelegator{
+			ClientConfigForFunc: func(hostPort string) (*rest.Config, error) { return withoutRedirects(inner.ClientConfigFor(hostPort)) },
+			ClientConfigForServiceFunc: func(name, namespace string, port int) (*rest.Config, error) {
+				return withoutRedirects(inner.ClientConfigForService(name, namespace, port))
+			},
+		}
+	}
+}
+
+// withoutRedirects changes a copy: the configuration may be one that others use too.
+func withoutRedirects(config *rest.Config, err error) (*rest.Config, error) {
+	if err != nil {
+		return nil, err
+	}
+	config = rest.CopyConfig(config)
+	config.Wrap(egress.RefuseRedirects)
+	return config, nil
 }

@@ -27,6 +27,7 @@ import (
 	webhooktoken "k8s.io/apiserver/plugin/pkg/authenticator/token/webhook"
 	"k8s.io/utils/clock"
 
+	"coxswain.dev/coxswain/apiserver/internal/egress"
 	"coxswain.dev/coxswain/apiserver/tokens"
 )
 
@@ -141,6 +142,7 @@ func tokenAuthenticators(c AuthenticationConfig, dynamic *structured) ([]authent
 		if err != nil {
 			return nil, fmt.Errorf("reading authentication webhook configuration: %w", err)
 		}
+		kubeconfig.Wrap(egress.RefuseRedirects)
 		remote, err := webhooktoken.New(kubeconfig, w.Version, c.APIAudiences,
 			wait.Backoff{Duration: 500 * time.Millisecond, Factor: 1.5, Jitter: 0.2, Steps: 5})
 		if err != nil {

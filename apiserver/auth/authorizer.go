@@ -29,6 +29,7 @@ import (
 
 	"coxswain.dev/coxswain/apiserver/auth/node"
 	"coxswain.dev/coxswain/apiserver/auth/rbac"
+	"coxswain.dev/coxswain/apiserver/internal/egress"
 )
 
 // The authorization modes.
@@ -150,6 +151,7 @@ func newWebhook(w apiserver.AuthorizerConfiguration) (authorizer.Authorizer, err
 	if err != nil {
 		return nil, fmt.Errorf("reading authorization webhook configuration: %w", err)
 	}
+	kubeconfig.Wrap(egress.RefuseRedirects)
 	kubeconfig.Timeout = w.Webhook.Timeout.Duration
 	onError := authorizer.DecisionNoOpinion
 	if w.Webhook.FailurePolicy == apiserver.FailurePolicyDeny {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"time"
@@ -19,6 +20,10 @@ import (
 
 // averageOver is the window of averages that agents compute.
 const averageOver = 10 * time.Second
+
+// maxSummary is more than a node with as many containers as it can run has to tell. What is longer is no summary, and
+// would be held in memory.
+const maxSummary = 64 << 20
 
 type fetcher struct {
 	kubelet *kubelet.Client
@@ -45,7 +50,7 @@ func (f fetcher) fetch(ctx context.Context, node string, before *sample) (*sampl
 		return nil, fmt.Errorf("asking the agent of %s for figures: it says %s", node, response.Status)
 	}
 	var summary statsv1alpha1.Summary
-	if err := json.NewDecoder(response.Body).Decode(&summary); err != nil {
+	if err := json.NewDecoder(io.LimitReader(response.Body, maxSummary)).Decode(&summary); err != nil {
 		return nil, fmt.Errorf("reading the figures of %s: %w", node, err)
 	}
 	return sampleOf(&summary, before), nil

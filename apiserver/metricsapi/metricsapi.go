@@ -14,6 +14,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"coxswain.dev/coxswain/apis/kind"
+	"coxswain.dev/coxswain/apiserver/internal/egress"
 	"coxswain.dev/coxswain/apiserver/subresource"
 	"coxswain.dev/coxswain/apiserver/subresource/kubelet"
 )
@@ -53,7 +54,7 @@ func All(c Config) []subresource.Extra {
 		c.Clock = clock.RealClock{}
 	}
 	agents := newSamples(c.Clock, c.MaxAge, fetcher{kubelet: c.Kubelet, client: func(t http.RoundTripper) *http.Client {
-		return &http.Client{Transport: t, Timeout: c.Timeout}
+		return &http.Client{Transport: t, Timeout: c.Timeout, CheckRedirect: egress.NoRedirects}
 	}}.fetch)
 	gv := metricsv1beta1.SchemeGroupVersion
 	return []subresource.Extra{

@@ -7,6 +7,7 @@ import "github.com/spf13/pflag"
 
 // ignored are flags of kube-apiserver that make no difference here.
 var ignored = map[string]string{
+	"aggregator-reject-forwarding-redirect":   "Always on.",
 	"allow-privileged":                        "Privileged containers are for admission (pod security) to allow.",
 	"apiserver-count":                         "API servers count themselves.",
 	"contention-profiling":                    "",
