@@ -82,9 +82,10 @@ func (b *builder) checks(c *genericapiserver.Config) {
 			}
 		}))
 	}
+	defaults := b.newDefaultRules()
 	c.AddReadyzChecks(healthz.NamedCheck("authorizer", func(*http.Request) error {
 		if b.access.authorizer.HasSynced() {
-			return nil
+			return defaults.check()
 		}
 		return errors.New("not synced yet")
 	}))

@@ -10,11 +10,11 @@ import (
 	"os"
 	"time"
 
-	"k8s.io/apiserver/pkg/authentication/user"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 
 	"coxswain.dev/coxswain/apis"
 	"coxswain.dev/coxswain/apiserver"
+	"coxswain.dev/coxswain/apiserver/bootstrap/policy"
 	"coxswain.dev/coxswain/cmd/cli"
 	"coxswain.dev/coxswain/cmd/layout"
 	"coxswain.dev/coxswain/internal/instance"
@@ -125,10 +125,10 @@ func (c *cluster) publishKubeconfig(context.Context) (lifecycle.Component, error
 	return nil, kubeconfig.Merge(c.kubeconfig, entry)
 }
 
-// newCache makes the one set of informers. It reads as a member of system:masters, since what it reads serves all parts.
+// newCache makes the one set of informers. Its identity may read everything, since what it reads serves all components,
+// and write nothing.
 func (c *cluster) newCache(context.Context) (lifecycle.Component, error) {
-	config := c.apiserver.ConfigFor(&user.DefaultInfo{Name: "system:coxswain-informers", Groups: []string{user.SystemPrivilegedGroup}})
-	shared, err := sharedcache.New(config, apis.NewClientScheme())
+	shared, err := sharedcache.New(c.as(policy.Informers), apis.NewClientScheme())
 	if err != nil {
 		return nil, err
 	}

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"k8s.io/apiserver/pkg/authentication/user"
 
+	"coxswain.dev/coxswain/apiserver/bootstrap/policy"
 	"coxswain.dev/coxswain/cmd/endpoint"
 	"coxswain.dev/coxswain/controllers"
 	"coxswain.dev/coxswain/internal/lifecycle"
@@ -37,7 +37,7 @@ func (c *cluster) guarded(standard int, config serving.Config) (*serving.Server,
 	config.Addresses = []string{c.loopback(standard)}
 	return endpoint.New(endpoint.Config{
 		Config:       config,
-		Rest:         c.as("system:coxswain-endpoints", user.SystemPrivilegedGroup),
+		Rest:         c.as(policy.Endpoints),
 		ClientCAFile: c.certs.CA.CertFile(),
 		Certificate:  certificate,
 	})

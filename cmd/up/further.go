@@ -14,10 +14,10 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apiserver/pkg/authentication/user"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"coxswain.dev/coxswain/apis"
+	"coxswain.dev/coxswain/apiserver/bootstrap/policy"
 	"coxswain.dev/coxswain/cmd/layout"
 	"coxswain.dev/coxswain/cmd/node"
 	"coxswain.dev/coxswain/internal/kubeconfig"
@@ -87,30 +87,30 @@ func (c *cluster) forgetSurplus(ctx context.Context) (lifecycle.Component, error
 	if len(c.surplus) == 0 {
 		return nil, nil
 	}
-	admin, err := client.New(c.as("system:coxswain-installer", user.SystemPrivilegedGroup), client.Options{Scheme: apis.NewClientScheme()})
+	installer, err := client.New(c.as(policy.Installer), client.Options{Scheme: apis.NewClientScheme()})
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range c.surplus {
 		gone := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}}
-		if err := client.IgnoreNotFound(admin.Delete(ctx, gone)); err != nil {
+		if err := client.IgnoreNotFound(installer.Delete(ctx, gone)); err != nil {
 			return nil, fmt.Errorf("deleting node %s: %w", name, err)
 		}
-		if err := forgetPods(ctx, admin, name); err != nil {
+		if err := forgetPods(ctx, installer, name); err != nil {
 			return nil, fmt.Errorf("deleting the pods of node %s: %w", name, err)
 		}
 	}
 	return nil, nil
 }
 
-func forgetPods(ctx context.Context, admin client.Client, node string) error {
+func forgetPods(ctx context.Context, installer client.Client, node string) error {
 	pods := &corev1.PodList{}
-	if err := admin.List(ctx, pods, client.MatchingFields{"spec.nodeName": node}); err != nil {
+	if err := installer.List(ctx, pods, client.MatchingFields{"spec.nodeName": node}); err != nil {
 		return err
 	}
 	var errs []error
 	for i := range pods.Items {
-		errs = append(errs, client.IgnoreNotFound(admin.Delete(ctx, &pods.Items[i], client.GracePeriodSeconds(0))))
+		errs = append(errs, client.IgnoreNotFound(installer.Delete(ctx, &pods.Items[i], client.GracePeriodSeconds(0))))
 	}
 	return errors.Join(errs...)
 }

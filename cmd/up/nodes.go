@@ -13,6 +13,7 @@ import (
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/client-go/tools/cache"
 
+	"coxswain.dev/coxswain/apiserver/bootstrap/policy"
 	"coxswain.dev/coxswain/internal/lifecycle"
 	"coxswain.dev/coxswain/nodeagent"
 	"coxswain.dev/coxswain/nodeagent/containerd"
@@ -95,7 +96,7 @@ func (c *cluster) newNodeAgent(context.Context) (lifecycle.Component, error) {
 // newProxy configures service proxy and DNS.
 func (c *cluster) newProxy(context.Context) (lifecycle.Component, error) {
 	return proxy.New(proxy.Config{
-		Rest:           c.as("system:kube-proxy"),
+		Rest:           c.as(policy.Proxy),
 		NewCache:       c.cache.NewCache,
 		NodeName:       c.nodeName,
 		Table:          c.layout.Table(),

@@ -21,6 +21,7 @@ import (
 
 	"coxswain.dev/coxswain/apis"
 	"coxswain.dev/coxswain/apiserver"
+	"coxswain.dev/coxswain/apiserver/bootstrap/policy"
 	"coxswain.dev/coxswain/apiserver/options"
 	"coxswain.dev/coxswain/config/crd"
 	"coxswain.dev/coxswain/controllers"
@@ -76,7 +77,7 @@ func (c *cluster) as(name string, groups ...string) *rest.Config {
 
 // installCRDs brings the cluster's own kinds up to date. It is a step, not a part.
 func (c *cluster) installCRDs(ctx context.Context) (lifecycle.Component, error) {
-	admin, err := client.New(c.as("system:coxswain-installer", user.SystemPrivilegedGroup), client.Options{Scheme: apis.NewClientScheme()})
+	installer, err := client.New(c.as(policy.Installer), client.Options{Scheme: apis.NewClientScheme()})
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +87,7 @@ func (c *cluster) installCRDs(ctx context.Context) (lifecycle.Component, error) 
 	}
 	for _, definition := range wanted {
 		definition.SetManagedFields(nil)
-		if err := installCRD(ctx, admin, definition); err != nil {
+		if err := installCRD(ctx, installer, definition); err != nil {
 			return nil, fmt.Errorf("installing %s: %w", definition.Name, err)
 		}
 	}
@@ -122,7 +123,7 @@ func installCRD(ctx context.Context, admin client.Client, wanted *apiextensionsv
 // loopback for metrics, as kube-controller-manager once had it.
 func (c *cluster) newControllers(context.Context) (lifecycle.Component, error) {
 	config := controllers.NewConfig()
-	config.Rest = c.as("system:kube-controller-manager")
+	config.Rest = c.as(policy.ControllerManager)
 	config.NewCache = c.cache.NewCache
 	config.RootCA = c.certs.CA.CertPEM()
 	key, err := c.certs.CA.KeyPEM()
@@ -152,7 +153,7 @@ func (c *cluster) newControllers(context.Context) (lifecycle.Component, error) {
 
 // newScheduler configures the scheduler and its HTTPS endpoint.
 func (c *cluster) newScheduler(context.Context) (lifecycle.Component, error) {
-	config := scheduler.Config{Rest: c.as("system:kube-scheduler"), NewCache: c.cache.NewCache}
+	config := scheduler.Config{Rest: c.as(policy.Scheduler), NewCache: c.cache.NewCache}
 	decide, err := scheduler.New(config)
 	if err != nil {
 		return nil, err

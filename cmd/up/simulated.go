@@ -6,8 +6,7 @@ package up
 import (
 	"context"
 
-	"k8s.io/apiserver/pkg/authentication/user"
-
+	"coxswain.dev/coxswain/apiserver/bootstrap/policy"
 	"coxswain.dev/coxswain/internal/lifecycle"
 	"coxswain.dev/coxswain/nodeagent/simulated"
 )
@@ -16,7 +15,7 @@ import (
 // so it cannot be that of a node.
 func (c *cluster) newSimulated(context.Context) (lifecycle.Component, error) {
 	return simulated.New(simulated.Config{
-		Rest:     c.as("system:coxswain-simulated-nodes", user.SystemPrivilegedGroup),
+		Rest:     c.as(policy.SimulatedNodes),
 		NewCache: c.cache.NewCache,
 		Nodes:    c.simulatedNodes,
 	})

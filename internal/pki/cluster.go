@@ -16,10 +16,12 @@ type Cluster struct {
 	CA           *Pair // signs servers and clients
 	FrontProxyCA *Pair // signs the aggregator's client certificate
 
-	APIServer              *Pair
+	APIServer *Pair
+	// APIServerKubeletClient is the API server towards node agents. Its rights are those of the role that its name is
+	// bound to: an agent, or who poses as one, gets to see nothing that is of use elsewhere.
 	APIServerKubeletClient *Pair
 	FrontProxyClient       *Pair
-	Admin                  *Pair
+	Admin                  *Pair // the only member of system:masters
 
 	// ServiceAccountKey signs service account tokens; it is at sa.key, its public half at sa.pub.
 	ServiceAccountKey crypto.Signer
@@ -57,7 +59,7 @@ func Ensure(dir string, serverNames []string, now time.Time) (*Cluster, error) {
 		leaf Leaf
 	}{
 		{&c.APIServer, c.CA, "apiserver", Leaf{CommonName: "kube-apiserver", Names: names, Server: true}},
-		{&c.APIServerKubeletClient, c.CA, "apiserver-kubelet-client", Leaf{CommonName: "kube-apiserver-kubelet-client", Organizations: []string{"system:masters"}, Client: true}},
+		{&c.APIServerKubeletClient, c.CA, "apiserver-kubelet-client", Leaf{CommonName: "kube-apiserver-kubelet-client", Client: true}},
 		{&c.FrontProxyClient, c.FrontProxyCA, "front-proxy-client", Leaf{CommonName: "front-proxy-client", Client: true}},
 		{&c.Admin, c.CA, "admin", Leaf{CommonName: "kubernetes-admin", Organizations: []string{"system:masters"}, Client: true}},
 	} {

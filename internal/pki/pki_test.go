@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 )
@@ -86,5 +87,52 @@ func TestAuthorityIsNeverReplaced(t *testing.T) {
 				t.Error("a damaged authority was accepted or replaced")
 			}
 		})
+	}
+}
+
+func TestOnlyTheAdministratorIsPrivileged(t *testing.T) {
+	c, err := Ensure(t.TempDir(), nil, today)
+	if err != nil {
+		t.Fatal(err)
+	}
+	node, err := c.Node("n", nil, today)
+	if err != nil {
+		t.Fatal(err)
+	}
+	scheduler, err := c.Component("scheduler", "system:kube-scheduler", nil, today)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, pair := range map[string]*Pair{
+		"apiserver": c.APIServer, "apiserver-kubelet-client": c.APIServerKubeletClient, "front-proxy-client": c.FrontProxyClient,
+		"admin": c.Admin, "node": node, "scheduler": scheduler,
+	} {
+		if got := slices.Contains(pair.Cert.Subject.Organization, "system:masters"); got != (name == "admin") {
+			t.Errorf("%s: in system:masters is %v", name, got)
+		}
+	}
+}
+
+// Data directories of earlier releases hold a client certificate for agents that is in system:masters.
+func TestAPrivilegedKubeletClientIsIssuedAgain(t *testing.T) {
+	dir := t.TempDir()
+	c, err := Ensure(dir, nil, today)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := c.CA.Issue(filepath.Join(dir, "apiserver-kubelet-client"),
+		Leaf{CommonName: "kube-apiserver-kubelet-client", Organizations: []string{"system:masters"}, Client: true}, today)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err = Ensure(dir, nil, today); err != nil {
+		t.Fatal(err)
+	}
+	onDisk, err := load(filepath.Join(dir, "apiserver-kubelet-client"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if onDisk.Cert.Equal(old.Cert) || !onDisk.Cert.Equal(c.APIServerKubeletClient.Cert) || len(onDisk.Cert.Subject.Organization) > 0 {
+		t.Errorf("the certificate is still %v", onDisk.Cert.Subject)
 	}
 }

@@ -36,7 +36,8 @@ const DefaultNamePrefix = "simulated-"
 // Config of a Simulator. Rest is needed; the rest has defaults.
 type Config struct {
 	// Rest reaches the API server with the rights of all nodes at once: to create nodes, to write leases in kube-node-lease
-	// and statuses of nodes and pods, and to delete pods. No user of a single node may do that; system:masters can.
+	// and statuses of nodes and pods, and to delete pods. No user of a single node may do that; the roles
+	// coxswain:simulated-nodes, a ClusterRole and one in kube-node-lease, hold exactly this.
 	Rest *rest.Config
 	// NewCache makes the informers; nil makes own ones.
 	NewCache cache.NewCacheFunc

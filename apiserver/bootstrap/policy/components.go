@@ -51,7 +51,8 @@ func componentRoles() []rbacv1.ClusterRole {
 			on("networking.k8s.io", "servicecidrs", "list watch")),
 		clusterRole("system:kubelet-api-admin",
 			on(core, "nodes", read), on(core, "nodes", "proxy"),
-			on(core, "nodes/proxy nodes/metrics nodes/stats nodes/log nodes/configz nodes/healthz nodes/pods", "*")),
+			// The last two are not in Kubernetes' role, where the API server is cluster-admin towards agents.
+			on(core, "nodes/proxy nodes/metrics nodes/stats nodes/log nodes/configz nodes/healthz nodes/pods nodes/checkpoint nodes/statusz", "*")),
 		clusterRole("system:auth-delegator",
 			on("authentication.k8s.io", "tokenreviews", "create"), on("authorization.k8s.io", "subjectaccessreviews", "create")),
 		clusterRole("system:kube-aggregator", on(core, "services endpoints", read)),

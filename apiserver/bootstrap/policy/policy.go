@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apiserver/pkg/authentication/user"
@@ -24,7 +25,7 @@ const (
 
 // ClusterRoles returns the default cluster roles.
 func ClusterRoles() []rbacv1.ClusterRole {
-	roles := slices.Concat(peoplesRoles(), componentRoles(), ownRoles())
+	roles := slices.Concat(peoplesRoles(), componentRoles(), ownRoles(), inProcessRoles())
 	controllers := controllerRoles()
 	for _, name := range slices.Sorted(maps.Keys(controllers)) {
 		roles = append(roles, clusterRole(controllerPrefix+name, controllers[name]...))
@@ -57,6 +58,7 @@ func ClusterRoleBindings() []rbacv1.ClusterRoleBinding {
 		bind("coxswain:node-autoapprove-certificate-rotation",
 			"system:certificates.k8s.io:certificatesigningrequests:selfnodeclient", group(user.NodesGroup)),
 	}
+	bindings = append(bindings, ownBindings()...)
 	for _, name := range slices.Sorted(maps.Keys(controllerRoles())) {
 		// Our controllers all run as the controller manager; the accounts are for Kubernetes' own.
 		bindings = append(bindings, bind(controllerPrefix+name, controllerPrefix+name, systemAccount(name), manager))
@@ -86,6 +88,7 @@ func Roles() []rbacv1.Role {
 		role(metav1.NamespaceSystem, "coxswain:proxy",
 			on(core, "services", "get create update patch"),
 			on("discovery.k8s.io", "endpointslices", "get list watch create update patch delete")),
+		simulatedLeases(),
 		role(metav1.NamespacePublic, controllerPrefix+"bootstrap-signer",
 			on(core, "configmaps", read), on(core, "configmaps", "update", "cluster-info"), events()),
 	}
@@ -111,6 +114,7 @@ func RoleBindings() []rbacv1.RoleBinding {
 		same(metav1.NamespaceSystem, "system::leader-locking-kube-scheduler",
 			userNamed(Scheduler), systemAccount("kube-scheduler")),
 		same(metav1.NamespaceSystem, "coxswain:proxy", userNamed(Proxy)),
+		same(corev1.NamespaceNodeLease, "coxswain:simulated-nodes", userNamed(SimulatedNodes)),
 		same(metav1.NamespaceSystem, controllerPrefix+"bootstrap-signer", systemAccount("bootstrap-signer"), userNamed(ControllerManager)),
 		same(metav1.NamespaceSystem, controllerPrefix+"cloud-provider", systemAccount("cloud-provider")),
 		same(metav1.NamespaceSystem, controllerPrefix+"token-cleaner", systemAccount("token-cleaner"), userNamed(ControllerManager)),

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -147,17 +148,60 @@ func TestPartsMayDoTheirWork(t *testing.T) {
 		Proxy: {
 			"watch  services", "watch discovery.k8s.io endpointslices", "watch  nodes", "watch  pods", "watch  namespaces", "create  events",
 		},
+		KubeletClient: {
+			"get  nodes/proxy", "create  nodes/proxy", "update  nodes/proxy", "patch  nodes/proxy", "delete  nodes/proxy", "get  nodes/log", "get  nodes/stats",
+			"get  nodes/metrics", "get  nodes/pods", "get  nodes/healthz", "get  nodes/configz", "create  nodes/checkpoint", "get  nodes/statusz",
+		},
+		Informers: {
+			"list  secrets", "watch  pods", "watch apps deployments", "list example.com widgets", "watch coxswain.dev schedulerprofiles",
+		},
+		Endpoints: {"create authentication.k8s.io tokenreviews", "create authorization.k8s.io subjectaccessreviews"},
+		Installer: {
+			"create apiextensions.k8s.io customresourcedefinitions", "delete  nodes", "list  pods", "delete  pods",
+		},
+		SimulatedNodes: {
+			"create  nodes", "get  nodes", "watch  nodes", "patch  nodes/status", "watch  pods", "patch  pods/status", "delete  pods",
+		},
 	} {
-		rules := granted(user)
 		for _, ask := range asks {
-			parts := strings.SplitN(ask, " ", 3)
-			resource, sub, _ := strings.Cut(parts[2], "/")
-			record := authorizer.AttributesRecord{Verb: parts[0], APIGroup: parts[1], Resource: resource, Subresource: sub, ResourceRequest: true}
-			if resource == "signers" {
-				record.Subresource, record.Name = "", sub
-			}
-			if !rbac.AnyAllows(record, rules) {
+			if !rbac.AnyAllows(asked(ask), granted(user)) {
 				t.Errorf("%s may not %s", user, ask)
+			}
+		}
+	}
+}
+
+// asked reads "verb group resource[/subresource]".
+func asked(text string) authorizer.AttributesRecord {
+	parts := strings.SplitN(text, " ", 3)
+	resource, sub, _ := strings.Cut(parts[2], "/")
+	record := authorizer.AttributesRecord{Verb: parts[0], APIGroup: parts[1], Resource: resource, Subresource: sub, ResourceRequest: true}
+	if resource == "signers" {
+		record.Subresource, record.Name = "", sub
+	}
+	return record
+}
+
+// The identities of our own were in system:masters once. What somebody could do who gets hold of one:
+func TestIdentitiesMayDoNothingElse(t *testing.T) {
+	everything := []string{
+		"get  secrets", "list  secrets", "create  secrets", "get  configmaps", "create  pods", "create  pods/exec", "create  serviceaccounts/token", "impersonate  users",
+		"create rbac.authorization.k8s.io clusterrolebindings", "patch rbac.authorization.k8s.io clusterroles", "escalate rbac.authorization.k8s.io clusterroles",
+		"create certificates.k8s.io certificatesigningrequests", "patch certificates.k8s.io certificatesigningrequests/approval", "delete  namespaces",
+		"create admissionregistration.k8s.io validatingwebhookconfigurations", "patch apiregistration.k8s.io apiservices", "get example.com widgets",
+		"patch apiextensions.k8s.io customresourcedefinitions", "create authentication.k8s.io tokenreviews", "create  nodes", "delete  nodes", "patch  nodes", "patch  nodes/status",
+		"get  nodes/proxy", "create  nodes/proxy", "patch  pods", "patch  pods/status", "delete  pods", "create coordination.k8s.io leases", "create  events",
+	}
+	for user, may := range map[string][]string{
+		KubeletClient:  {"get  nodes/proxy", "create  nodes/proxy"},
+		Informers:      {"list  secrets"},
+		Endpoints:      {"create authentication.k8s.io tokenreviews"},
+		Installer:      {"delete  nodes", "delete  pods"}, // to patch a definition by its name alone
+		SimulatedNodes: {"create  nodes", "patch  nodes/status", "patch  pods/status", "delete  pods"},
+	} {
+		for _, ask := range everything {
+			if got, want := rbac.AnyAllows(asked(ask), granted(user)), slices.Contains(may, ask); got != want {
+				t.Errorf("%s, %s: %v, want %v", user, ask, got, want)
 			}
 		}
 	}
