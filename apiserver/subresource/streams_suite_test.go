@@ -106,6 +106,22 @@ func (a *agent) summary() *statsv1alpha1.Summary {
 	}
 }
 
+// serveAs serves HTTPS on listener with the certificate of a node.
+func serveAs(node string, listener net.Listener, handler http.Handler) *httptest.Server {
+	GinkgoHelper()
+	web := httptest.NewUnstartedServer(handler)
+	pair, err := server.PKI.Node(node, []string{"127.0.0.1"}, time.Now())
+	Expect(err).NotTo(HaveOccurred())
+	certificate, err := tls.LoadX509KeyPair(pair.CertFile(), pair.KeyFile())
+	Expect(err).NotTo(HaveOccurred())
+	web.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}, ClientAuth: tls.RequestClientCert} // a test
+	Expect(web.Listener.Close()).To(Succeed())
+	web.Listener = listener
+	web.StartTLS()
+	DeferCleanup(web.Close)
+	return web
+}
+
 var _ = Describe("Streams", Ordered, func() {
 	var (
 		namespace string
@@ -115,14 +131,7 @@ var _ = Describe("Streams", Ordered, func() {
 	BeforeAll(func(ctx SpecContext) {
 		namespace = newNamespace(ctx)
 		fake = &agent{}
-		web = httptest.NewUnstartedServer(fake)
-		pair, err := server.PKI.Node("agent", []string{"127.0.0.1"}, time.Now())
-		Expect(err).NotTo(HaveOccurred())
-		certificate, err := tls.LoadX509KeyPair(pair.CertFile(), pair.KeyFile())
-		Expect(err).NotTo(HaveOccurred())
-		web.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}, ClientAuth: tls.RequestClientCert} // a test
-		web.StartTLS()
-		DeferCleanup(web.Close)
+		web = serveAs("agent", honest, fake)
 		node, err := admin.CoreV1().Nodes().Create(ctx, &corev1.Node{
 			ObjectMeta: metav1.ObjectMeta{Name: "agent", Labels: map[string]string{"kind": "fake"}},
 		}, metav1.CreateOptions{})

@@ -4,6 +4,7 @@
 package subresource_test
 
 import (
+	"net"
 	"testing"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -26,9 +27,21 @@ func TestSecurity(t *testing.T) {
 	RunSpecs(t, "API server: access, tokens, allocation, subresources")
 }
 
+// advertised is an address from the range for documentation (RFC 5737): nobody is there.
+const advertised = "192.0.2.77"
+
+// honest and liar are where the suite's two agents listen. On loopback they are reached only because the server was told.
+var honest, liar net.Listener
+
 var _ = BeforeSuite(func() {
 	var err error
-	server, err = env.Start(env.Options{})
+	honest, err = net.Listen("tcp", "127.0.0.1:0")
+	Expect(err).NotTo(HaveOccurred())
+	liar, err = net.Listen("tcp", "127.0.0.1:0")
+	Expect(err).NotTo(HaveOccurred())
+	server, err = env.Start(env.Options{Args: []string{
+		"--kubelet-loopback-endpoints=" + honest.Addr().String() + "," + liar.Addr().String(), "--advertise-address=" + advertised,
+	}})
 	Expect(err).NotTo(HaveOccurred())
 	admin = kubernetes.NewForConfigOrDie(server.Config)
 })
