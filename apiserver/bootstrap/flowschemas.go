@@ -17,8 +17,8 @@ import (
 //
 // Nodes that are only simulated share an identity; what it does goes where real nodes' requests go.
 func ownSchemas() []*flowcontrolv1.FlowSchema {
-	components := users(policy.Proxy, "system:coxswain-endpoints", "system:coxswain-informers", "system:coxswain-installer")
-	nodes := users("system:coxswain-simulated-nodes")
+	components := users(policy.Proxy, policy.Endpoints, policy.Informers, policy.Installer)
+	nodes := users(policy.SimulatedNodes)
 	health := []flowcontrolv1.ResourcePolicyRule{
 		{Verbs: every(), APIGroups: []string{corev1.GroupName}, Resources: []string{"nodes", "nodes/status"}, ClusterScope: true, Namespaces: every()},
 		{Verbs: every(), APIGroups: []string{coordinationv1.GroupName}, Resources: []string{"leases"}, Namespaces: every()},
