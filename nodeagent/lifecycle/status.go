@@ -23,6 +23,10 @@ func Status(seen Seen, plan Plan) corev1.PodStatus {
 		QOSClass:           pod.Status.QOSClass,
 		Resize:             pod.Status.Resize,
 		StartTime:          &metav1.Time{Time: startTime(&seen)},
+		// Claims are told by their own controllers; the API refuses a node that changes what they say.
+		ResourceClaimStatuses:                pod.Status.ResourceClaimStatuses,
+		ExtendedResourceClaimStatus:          pod.Status.ExtendedResourceClaimStatus,
+		NodeAllocatableResourceClaimStatuses: pod.Status.NodeAllocatableResourceClaimStatuses,
 	}
 	if status.QOSClass == "" {
 		status.QOSClass = resources.QOS(&pod.Spec)

@@ -168,6 +168,27 @@ func TestStatusKeepsTheAddressOfAPodThatEnds(t *testing.T) {
 	}
 }
 
+// What others tell in the status is not the agent's to change: the API refuses it (NodeRestriction).
+func TestStatusLeavesClaimsAlone(t *testing.T) {
+	s := seen(pod(corev1.RestartPolicyAlways, "a"), state(running("a")))
+	name := "a-gpu"
+	want := corev1.PodStatus{
+		NominatedNodeName:                    "n1",
+		ResourceClaimStatuses:                []corev1.PodResourceClaimStatus{{Name: "gpu", ResourceClaimName: &name}},
+		ExtendedResourceClaimStatus:          &corev1.PodExtendedResourceClaimStatus{ResourceClaimName: "a-extended"},
+		NodeAllocatableResourceClaimStatuses: []corev1.NodeAllocatableResourceClaimStatus{{ResourceClaimName: name}},
+	}
+	s.Pod.Status = *want.DeepCopy()
+	status := Status(s, Make(s))
+	got := corev1.PodStatus{
+		NominatedNodeName: status.NominatedNodeName, ResourceClaimStatuses: status.ResourceClaimStatuses,
+		ExtendedResourceClaimStatus: status.ExtendedResourceClaimStatus, NodeAllocatableResourceClaimStatuses: status.NodeAllocatableResourceClaimStatuses,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestTerminationMessages(t *testing.T) {
 	s := seen(pod(corev1.RestartPolicyNever, "a"), state(exited("a", 1)))
 	s.Memory.Messages = map[string]string{"a-0": "farewell"}
