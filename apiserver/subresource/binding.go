@@ -13,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	genericapirequest "k8s.io/apiserver/pkg/endpoints/request"
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 	"k8s.io/apiserver/pkg/registry/rest"
@@ -118,6 +119,11 @@ func assign(pod *corev1.Pod, bound *corev1.Binding) error {
 		return &refusedError{fmt.Sprintf("pod %v is already assigned to node %q", pod.Name, pod.Spec.NodeName)}
 	case len(pod.Spec.SchedulingGates) != 0:
 		return &refusedError{fmt.Sprintf("pod %v has non-empty .spec.schedulingGates", pod.Name)}
+	}
+	if _, mirror := bound.Annotations[corev1.MirrorPodAnnotationKey]; mirror {
+		return apierrors.NewInvalid(corev1.SchemeGroupVersion.WithKind("Pod").GroupKind(), pod.Name, field.ErrorList{
+			field.Forbidden(field.NewPath("metadata", "annotations").Key(corev1.MirrorPodAnnotationKey), "may not add mirror pod annotation"),
+		})
 	}
 	pod.Spec.NodeName = bound.Target.Name
 	if pod.Annotations == nil && len(bound.Annotations) > 0 {

@@ -81,6 +81,20 @@ func TestAssign(t *testing.T) {
 	}
 }
 
+// A binding may bring annotations, and must not make a pod a mirror pod.
+func TestABindingMakesNoMirrorPod(t *testing.T) {
+	pod := podOf("a")
+	err := assign(pod, &corev1.Binding{
+		ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{corev1.MirrorPodAnnotationKey: ""}}, Target: corev1.ObjectReference{Name: "n1"},
+	})
+	if !apierrors.IsInvalid(err) || !strings.Contains(err.Error(), "metadata.annotations[kubernetes.io/config.mirror]: Forbidden: may not add mirror pod annotation") {
+		t.Errorf("%v", err)
+	}
+	if pod.Spec.NodeName != "" || len(pod.Annotations) > 0 {
+		t.Errorf("the pod is bound all the same: %+v", pod)
+	}
+}
+
 func TestDeletionOf(t *testing.T) {
 	dry := []string{metav1.DryRunAll}
 	cases := map[string]struct {

@@ -14,7 +14,7 @@ import (
 func ValidateStatusUpdate(pod, old *corev1.Pod) field.ErrorList {
 	path := field.NewPath("status")
 	now, before := &pod.Status, &old.Status
-	var errs field.ErrorList
+	errs := validateMirrorUpdate(pod, old)
 	if pod.Spec.NodeName != old.Spec.NodeName {
 		errs = append(errs, field.Forbidden(path.Child("nodeName"), "may not be changed directly"))
 	}

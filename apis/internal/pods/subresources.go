@@ -32,7 +32,7 @@ func raiseGeneration(pod, old *corev1.Pod) {
 // may be added, never changed or removed.
 func ValidateEphemeralContainers(pod, old *corev1.Pod) field.ErrorList {
 	path := field.NewPath("spec", "ephemeralContainers")
-	if old.Annotations[corev1.MirrorPodAnnotationKey] != "" {
+	if isMirror(old) {
 		return field.ErrorList{field.Forbidden(field.NewPath(""), "static pods do not support ephemeral containers")}
 	}
 	errs := ValidatePod(pod)
@@ -75,6 +75,9 @@ func PrepareResize(pod, old *corev1.Pod) {
 func ValidateResize(pod, old *corev1.Pod) field.ErrorList {
 	path := field.NewPath("spec")
 	errs := ValidatePod(pod)
+	if isMirror(old) {
+		return field.ErrorList{field.Forbidden(field.NewPath(""), "static pods cannot be resized")}
+	}
 	if old.Spec.OS != nil && old.Spec.OS.Name == corev1.Windows {
 		return append(errs, field.Forbidden(path, "windows pods cannot be resized"))
 	}

@@ -29,10 +29,7 @@ var updatable = strings.Join([]string{
 // scheduling gates may change; a pod that is still gated may also be narrowed to fewer nodes.
 func ValidatePodUpdate(pod, old *corev1.Pod) field.ErrorList {
 	errs := ValidatePod(pod)
-	if pod.Annotations[corev1.MirrorPodAnnotationKey] != old.Annotations[corev1.MirrorPodAnnotationKey] {
-		errs = append(errs, field.Forbidden(field.NewPath("metadata", "annotations").Key(corev1.MirrorPodAnnotationKey),
-			"may not update mirror pod annotation"))
-	}
+	errs = append(errs, validateMirrorUpdate(pod, old)...)
 	path := field.NewPath("spec")
 	if len(pod.Spec.Containers) != len(old.Spec.Containers) {
 		return append(errs, field.Forbidden(path.Child("containers"), "pod updates may not add or remove containers"))

@@ -30,8 +30,6 @@ func TestValidatePodUpdate(t *testing.T) {
 		{"nothing", none, none, nil},
 		{"image", none, main(func(c *corev1.Container) { c.Image = "web:v2" }), nil},
 		{"labels", none, func(p *corev1.Pod) { p.Labels = map[string]string{"a": "b"} }, nil},
-		{"made a mirror", none, func(p *corev1.Pod) { p.Annotations = map[string]string{corev1.MirrorPodAnnotationKey: "x"} }, []string{
-			"metadata.annotations[kubernetes.io/config.mirror]: Forbidden: may not update mirror pod annotation"}},
 		{"another container", none, spec(func(s *corev1.PodSpec) {
 			s.Containers = append(s.Containers, corev1.Container{Name: "d", Image: "i"})
 		}), []string{"spec.containers: Forbidden: pod updates may not add or remove containers"}},

@@ -35,6 +35,7 @@ func ValidateSpec(spec *corev1.PodSpec, path *field.Path) field.ErrorList {
 func ValidatePod(pod *corev1.Pod) field.ErrorList {
 	path := field.NewPath("spec")
 	errs := validateAnnotations(pod.Annotations, field.NewPath("metadata", "annotations"))
+	errs = append(errs, validateMirror(pod)...)
 	errs = append(errs, validateSpec(&pod.Spec, path, true)...)
 	if pod.Spec.ServiceAccountName == "" {
 		errs = append(errs, forbidTokens(pod.Spec.Volumes, path.Child("volumes"))...)
