@@ -126,6 +126,7 @@ func assign(pod *corev1.Pod, bound *corev1.Binding) error {
 		})
 	}
 	pod.Spec.NodeName = bound.Target.Name
+	pod.Status.NominatedNodeName = "" // it has served its purpose, and is stale from now on (KEP-5278)
 	if pod.Annotations == nil && len(bound.Annotations) > 0 {
 		pod.Annotations = map[string]string{}
 	}

@@ -59,12 +59,16 @@ func TestAssign(t *testing.T) {
 	}
 	pod := podOf("a")
 	pod.Labels = map[string]string{"app": "web"}
+	pod.Status.NominatedNodeName = "n2"
 	pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: "Unschedulable"}}
 	if err := assign(pod, bound); err != nil {
 		t.Fatal(err)
 	}
 	if pod.Spec.NodeName != "n1" || pod.Labels["zone"] != "z" || pod.Labels["app"] != "web" || pod.Annotations["a"] != "b" {
 		t.Errorf("%+v", pod)
+	}
+	if pod.Status.NominatedNodeName != "" {
+		t.Errorf("the bound pod is nominated for %s", pod.Status.NominatedNodeName)
 	}
 	if c := pod.Status.Conditions; len(c) != 1 || c[0].Status != corev1.ConditionTrue || c[0].Reason != "" {
 		t.Errorf("%+v", c)

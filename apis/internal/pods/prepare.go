@@ -81,6 +81,17 @@ func PrepareStatusUpdate(pod, old *corev1.Pod) {
 	if pod.Status.QOSClass == "" {
 		pod.Status.QOSClass = old.Status.QOSClass
 	}
+	// Claims are told by their own controllers. A writer that does not know of them and sends a whole status leaves them out;
+	// an empty list, which is not nil, removes them.
+	if pod.Status.ResourceClaimStatuses == nil {
+		pod.Status.ResourceClaimStatuses = old.Status.ResourceClaimStatuses
+	}
+	if pod.Status.ExtendedResourceClaimStatus == nil {
+		pod.Status.ExtendedResourceClaimStatus = old.Status.ExtendedResourceClaimStatus
+	}
+	if pod.Status.NodeAllocatableResourceClaimStatuses == nil {
+		pod.Status.NodeAllocatableResourceClaimStatuses = old.Status.NodeAllocatableResourceClaimStatuses
+	}
 	// podIP is the first of podIPs; writers that know only podIP mean both.
 	if ip := pod.Status.PodIP; ip != "" && (len(pod.Status.PodIPs) == 0 || pod.Status.PodIPs[0].IP != ip) {
 		pod.Status.PodIPs = []corev1.PodIP{{IP: ip}}

@@ -21,6 +21,9 @@ func ValidateStatusUpdate(pod, old *corev1.Pod) field.ErrorList {
 	if name := now.NominatedNodeName; name != before.NominatedNodeName && name != "" {
 		errs = append(errs, invalid(path.Child("nominatedNodeName"), name, apivalidation.NameIsDNSSubdomain(name, false))...)
 	}
+	if name := now.NominatedNodeName; name != before.NominatedNodeName && name != "" && old.Spec.NodeName != "" {
+		errs = append(errs, field.Forbidden(path.Child("nominatedNodeName"), "may not be set on pods that are already bound to a node"))
+	}
 	errs = append(errs, validateStaysEnded(now.ContainerStatuses, before.ContainerStatuses, &old.Spec, Main, path.Child("containerStatuses"))...)
 	errs = append(errs, validateStaysEnded(now.InitContainerStatuses, before.InitContainerStatuses, &old.Spec, Init, path.Child("initContainerStatuses"))...)
 	errs = append(errs, validateStaysEnded(now.EphemeralContainerStatuses, before.EphemeralContainerStatuses, &old.Spec, Ephemeral, path.Child("ephemeralContainerStatuses"))...)
