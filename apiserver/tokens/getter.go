@@ -47,28 +47,35 @@ func (s Stores) Node(ctx context.Context, name, uid string) (*corev1.Node, error
 	return get[*corev1.Node](ctx, s, "nodes", "", name, uid)
 }
 
-func get[T interface {
-	runtime.Object
-	metav1.Object
-}](ctx context.Context, stores Stores, resource, namespace, name, uid string) (T, error) {
-	var none T
-	store := stores(schema.GroupResource{Resource: resource})
+// Object reads an object of any resource; one of a resource that is not served is not found. The object must not be changed.
+func (s Stores) Object(ctx context.Context, resource schema.GroupResource, namespace, name, uid string) (runtime.Object, error) {
+	store := s(resource)
 	if store == nil {
-		return none, fmt.Errorf("%s are not served yet", resource)
+		return nil, apierrors.NewNotFound(resource, name)
 	}
 	ctx = genericapirequest.WithNamespace(ctx, namespace)
 	// Errors name the resource of the request; here that is what we look for, not what the client asked for.
 	ctx = genericapirequest.WithRequestInfo(ctx, &genericapirequest.RequestInfo{
-		IsResourceRequest: true, Verb: "get", APIVersion: "v1", Resource: resource, Namespace: namespace, Name: name,
+		IsResourceRequest: true, Verb: "get", APIGroup: resource.Group, APIVersion: "v1", Resource: resource.Resource, Namespace: namespace, Name: name,
 	})
 	obj, err := store.Get(ctx, name, &metav1.GetOptions{ResourceVersion: "0"})
-	if found, ok := obj.(T); err == nil && ok && (uid == "" || string(found.GetUID()) == uid) {
-		return found, nil
+	if found, ok := obj.(metav1.Object); err == nil && ok && (uid == "" || string(found.GetUID()) == uid) {
+		return obj, nil
 	}
 	if err != nil && !apierrors.IsNotFound(err) {
-		return none, err
+		return nil, err
 	}
-	if obj, err = store.Get(ctx, name, &metav1.GetOptions{}); err != nil {
+	return store.Get(ctx, name, &metav1.GetOptions{})
+}
+
+func get[T runtime.Object](ctx context.Context, stores Stores, resource, namespace, name, uid string) (T, error) {
+	var none T
+	of := schema.GroupResource{Resource: resource}
+	if stores(of) == nil {
+		return none, fmt.Errorf("%s are not served yet", resource)
+	}
+	obj, err := stores.Object(ctx, of, namespace, name, uid)
+	if err != nil {
 		return none, err
 	}
 	found, ok := obj.(T)
