@@ -145,7 +145,7 @@ func (b *builder) authorization() error {
 		modes = []string{auth.ModeAlwaysAllow}
 	}
 	authorizer, rules, err := auth.NewAuthorizer(auth.AuthorizationConfig{
-		Modes: modes, ConfigFile: c.ConfigFile, Informers: b.informers, NodeRules: policy.NodeRules(),
+		Modes: modes, ConfigFile: c.ConfigFile, Informers: b.informers, NodeRules: policy.NodeRules(), Objects: tokens.Stores(b.reader),
 		Webhook: auth.AuthorizationWebhookConfig{
 			KubeconfigFile: c.Webhook.KubeconfigFile, Version: c.Webhook.Version,
 			AuthorizedTTL: c.Webhook.AllowedTTL, UnauthorizedTTL: c.Webhook.DeniedTTL,

@@ -58,6 +58,8 @@ type AuthorizationConfig struct {
 	Informers informers.SharedInformerFactory
 	// NodeRules are what every node may do (the rules of the ClusterRole system:node), for the mode Node.
 	NodeRules []rbacv1.PolicyRule
+	// Objects reads what the mode Node looks up at each decision: volumes, attachments, slices, certificate requests.
+	Objects node.Objects
 }
 
 // AuthorizationWebhookConfig is a webhook that reviews access.
@@ -127,7 +129,7 @@ func (a *Authorizer) mode(c AuthorizationConfig, w apiserver.AuthorizerConfigura
 	case ModeAlwaysDeny:
 		return authorizerfactory.NewAlwaysDenyAuthorizer(), nil
 	case ModeNode:
-		graph, err := node.NewGraph(c.Informers)
+		graph, err := node.NewGraph(c.Informers, c.Objects)
 		if err != nil {
 			return nil, err
 		}

@@ -15,7 +15,7 @@ func NodeRules() []rbacv1.PolicyRule {
 		on(core, "nodes", "create get list watch"),
 		on(core, "nodes/status", "update patch"),
 		on(core, "nodes", "update patch"),
-		on(core, "events", "create update patch"),
+		on(core+" events.k8s.io", "events", "create update patch"),
 		on(core, "pods", read),
 		on(core, "pods", "create delete"),
 		on(core, "pods/status", "update patch"),
@@ -24,8 +24,10 @@ func NodeRules() []rbacv1.PolicyRule {
 		on(core, "persistentvolumeclaims persistentvolumes", "get"),
 		on(core, "persistentvolumeclaims/status", "get update patch"),
 		on(core, "endpoints", "get"),
+		on(core, "serviceaccounts", "get"),
 		on(core, "serviceaccounts/token", "create"),
 		on("certificates.k8s.io", "certificatesigningrequests", "create get list watch"),
+		on("certificates.k8s.io", "podcertificaterequests", "get list watch create"),
 		on("certificates.k8s.io", "clustertrustbundles", read),
 		on("coordination.k8s.io", "leases", "get create update patch delete"),
 		on("storage.k8s.io", "volumeattachments", "get"),
@@ -33,7 +35,7 @@ func NodeRules() []rbacv1.PolicyRule {
 		on("storage.k8s.io", "csinodes", "get create update patch delete"),
 		on("node.k8s.io", "runtimeclasses", read),
 		on("resource.k8s.io", "resourceclaims", "get"),
-		on("resource.k8s.io", "resourceslices", "list watch create update patch delete deletecollection get"),
+		on("resource.k8s.io", "resourceslices", "deletecollection"),
 	}
 }
 
