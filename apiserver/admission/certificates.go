@@ -5,9 +5,6 @@ package admission
 
 import (
 	"context"
-	"crypto/x509"
-	"encoding/pem"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -19,6 +16,8 @@ import (
 	"k8s.io/apiserver/pkg/admission"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
+
+	"coxswain.dev/coxswain/apiserver/admission/internal/pkcs10"
 )
 
 var signingRequests = resource("certificates.k8s.io", "certificatesigningrequests")
@@ -84,7 +83,7 @@ func newCertificateSubject(*Config, io.Reader) (admission.Interface, error) {
 			if request.Spec.SignerName != certificatesv1.KubeAPIServerClientSignerName {
 				return nil
 			}
-			parsed, err := parseRequest(request.Spec.Request)
+			parsed, err := pkcs10.Parse(request.Spec.Request)
 			if err != nil {
 				return admission.NewForbidden(a, fmt.Errorf("failed to parse CSR: %w", err))
 			}
@@ -109,12 +108,4 @@ func mayForSigner(ctx context.Context, a authorizer.UnconditionalAuthorizer, u u
 		}
 	}
 	return false
-}
-
-func parseRequest(data []byte) (*x509.CertificateRequest, error) {
-	block, _ := pem.Decode(data)
-	if block == nil || block.Type != "CERTIFICATE REQUEST" {
-		return nil, errors.New("PEM block type must be CERTIFICATE REQUEST")
-	}
-	return x509.ParseCertificateRequest(block.Bytes)
 }
