@@ -15,18 +15,14 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	authenticationv1 "k8s.io/api/authentication/v1"
 	certificatesv1 "k8s.io/api/certificates/v1"
-	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
-	policyv1 "k8s.io/api/policy/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apiserver/pkg/admission"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
@@ -312,128 +308,5 @@ func expect(t *testing.T, name string, err error, want string) {
 		t.Errorf("%s: %v", name, err)
 	case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
 		t.Errorf("%s: %v, want an error with %q", name, err, want)
-	}
-}
-
-// objects is what node agents' writes are compared with.
-type objects struct{ pod *corev1.Pod }
-
-func (o objects) ServiceAccount(context.Context, string, string, string) (*corev1.ServiceAccount, error) {
-	return &corev1.ServiceAccount{}, nil
-}
-
-func (o objects) Secret(context.Context, string, string, string) (*corev1.Secret, error) {
-	return &corev1.Secret{}, nil
-}
-
-func (o objects) Node(_ context.Context, name, _ string) (*corev1.Node, error) {
-	return &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, UID: "uid-n1"}}, nil
-}
-
-func (o objects) Pod(_ context.Context, _, name, _ string) (*corev1.Pod, error) {
-	if name != o.pod.Name {
-		return nil, apierrors.NewNotFound(corev1.Resource("pods"), name)
-	}
-	return o.pod, nil
-}
-
-func TestNodeRestriction(t *testing.T) {
-	pod := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", UID: "uid-web"},
-		Spec: corev1.PodSpec{NodeName: "n1", Volumes: []corev1.Volume{{VolumeSource: corev1.VolumeSource{Projected: &corev1.ProjectedVolumeSource{
-			Sources: []corev1.VolumeProjection{{ServiceAccountToken: &corev1.ServiceAccountTokenProjection{Audience: "vault"}}},
-		}}}}},
-	}
-	p, err := newNodeRestriction(&Config{Objects: objects{pod}}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	plugin := p.(admission.MutationInterface) // it does
-	n1 := &user.DefaultInfo{Name: "system:node:n1", Groups: []string{"system:nodes"}}
-	n2 := &user.DefaultInfo{Name: "system:node:n2", Groups: []string{"system:nodes"}}
-	odd := &user.DefaultInfo{Name: "system:node:", Groups: []string{"system:nodes"}}
-	pods, nodes, accounts := resource("", "pods"), resource("", "nodes"), resource("", "serviceaccounts")
-	leases := resource("coordination.k8s.io", "leases")
-	mirror := func(change func(*corev1.Pod)) *corev1.Pod {
-		m := &corev1.Pod{
-			ObjectMeta: metav1.ObjectMeta{
-				Namespace: "kube-system", Name: "static-n1", Annotations: map[string]string{corev1.MirrorPodAnnotationKey: "x"},
-				OwnerReferences: []metav1.OwnerReference{{APIVersion: "v1", Kind: "Node", Name: "n1", UID: "uid-n1", Controller: ptr.To(true)}},
-			},
-			Spec: corev1.PodSpec{NodeName: "n1"},
-		}
-		if change != nil {
-			change(m)
-		}
-		return m
-	}
-	relabelled := pod.DeepCopy()
-	relabelled.Labels = map[string]string{"a": "b"}
-	node := func(name string, change func(*corev1.Node)) *corev1.Node {
-		n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}}
-		if change != nil {
-			change(n)
-		}
-		return n
-	}
-	token := func(uid, audience string) *authenticationv1.TokenRequest {
-		r := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{
-			BoundObjectRef: &authenticationv1.BoundObjectReference{APIVersion: "v1", Kind: "Pod", Name: "web", UID: types.UID(uid)},
-		}}
-		if audience != "" {
-			r.Spec.Audiences = []string{audience}
-		}
-		return r
-	}
-	labelled := func(key string) func(*corev1.Node) {
-		return func(n *corev1.Node) { n.Labels = map[string]string{key: "x"} }
-	}
-	tainted := func(n *corev1.Node) { n.Spec.Taints = []corev1.Taint{{Key: "a"}} }
-	cases := map[string]struct {
-		request admission.Attributes
-		err     string
-	}{
-		"others may":                    {on(&user.DefaultInfo{Name: "ann"}, admission.Create, pods, "", "shop", "", pod, nil), ""},
-		"a node without a name may not": {on(odd, admission.Create, pods, "", "shop", "", mirror(nil), nil), `could not determine node from user "system:node:"`},
-		"its mirror pod":                {on(n1, admission.Create, pods, "", "kube-system", "", mirror(nil), nil), ""},
-		"a pod that is no mirror":       {on(n1, admission.Create, pods, "", "shop", "", pod, nil), "can only create mirror pods"},
-		"a mirror pod on another node":  {on(n2, admission.Create, pods, "", "kube-system", "", mirror(nil), nil), "can only create pods with spec.nodeName set to itself"},
-		"a mirror pod of another owner": {on(n1, admission.Create, pods, "", "kube-system", "", mirror(func(p *corev1.Pod) { p.OwnerReferences[0].Name = "n2" }), nil), "owner reference set to itself"},
-		"of a node of old":              {on(n1, admission.Create, pods, "", "kube-system", "", mirror(func(p *corev1.Pod) { p.OwnerReferences[0].UID = "old" }), nil), "UID mismatch"},
-		"with a service account":        {on(n1, admission.Create, pods, "", "kube-system", "", mirror(func(p *corev1.Pod) { p.Spec.ServiceAccountName = "robot" }), nil), "reference a service account"},
-		"with a secret": {on(n1, admission.Create, pods, "", "kube-system", "", mirror(func(p *corev1.Pod) {
-			p.Spec.Volumes = []corev1.Volume{{VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{}}}}
-		}), nil), "can not create pods that reference secrets"},
-		"deleting its pod":            {on(n1, admission.Delete, pods, "", "shop", "web", nil, nil), ""},
-		"deleting another's":          {on(n2, admission.Delete, pods, "", "shop", "web", nil, nil), "can only delete pods with spec.nodeName set to itself"},
-		"deleting what is not there":  {on(n1, admission.Delete, pods, "", "shop", "gone", nil, nil), "not found"},
-		"the status of its pod":       {on(n1, admission.Update, pods, "status", "shop", "web", pod, pod), ""},
-		"the status of another's":     {on(n2, admission.Update, pods, "status", "shop", "web", pod, pod), "can only update pod status for pods with spec.nodeName set to itself"},
-		"labels through status":       {on(n1, admission.Update, pods, "status", "shop", "web", relabelled, pod), "cannot update labels through pod status"},
-		"evicting its pod":            {on(n1, admission.Create, pods, "eviction", "shop", "web", &policyv1.Eviction{}, nil), ""},
-		"evicting another's":          {on(n2, admission.Create, pods, "eviction", "shop", "web", &policyv1.Eviction{}, nil), "can only evict pods with spec.nodeName set to itself"},
-		"binding":                     {on(n1, admission.Create, pods, "binding", "shop", "web", &corev1.Binding{}, nil), "unexpected pod subresource"},
-		"registering":                 {on(n1, admission.Create, nodes, "", "", "", node("n1", labelled("kubernetes.io/hostname")), nil), ""},
-		"registering another":         {on(n1, admission.Create, nodes, "", "", "", node("n2", nil), nil), `node "n1" is not allowed to modify node "n2"`},
-		"with a label not its own":    {on(n1, admission.Create, nodes, "", "", "", node("n1", labelled("node-restriction.kubernetes.io/team")), nil), "is not allowed to set the following labels: node-restriction.kubernetes.io/team"},
-		"a label of the users":        {on(n1, admission.Update, nodes, "", "", "n1", node("n1", labelled("example.com/rack")), node("n1", nil)), ""},
-		"a label of Kubernetes":       {on(n1, admission.Update, nodes, "", "", "n1", node("n1", labelled("node-role.kubernetes.io/control-plane")), node("n1", nil)), "is not allowed to modify labels"},
-		"that was there":              {on(n1, admission.Update, nodes, "status", "", "n1", node("n1", labelled("node-role.kubernetes.io/control-plane")), node("n1", labelled("node-role.kubernetes.io/control-plane"))), ""},
-		"taints":                      {on(n1, admission.Update, nodes, "", "", "n1", node("n1", tainted), node("n1", nil)), "is not allowed to modify taints"},
-		"deleting itself":             {on(n1, admission.Delete, nodes, "", "", "n1", nil, nil), "is not allowed to delete nodes"},
-		"a token of its pod":          {on(n1, admission.Create, accounts, "token", "shop", "robot", token("uid-web", ""), nil), ""},
-		"with an audience of the pod": {on(n1, admission.Create, accounts, "token", "shop", "robot", token("uid-web", "vault"), nil), ""},
-		"with another":                {on(n1, admission.Create, accounts, "token", "shop", "robot", token("uid-web", "bank"), nil), `audience "bank" not found in pod spec volume`},
-		"of a pod of old":             {on(n1, admission.Create, accounts, "token", "shop", "robot", token("old", ""), nil), "does not match the UID in record"},
-		"of no pod":                   {on(n1, admission.Create, accounts, "token", "shop", "robot", &authenticationv1.TokenRequest{}, nil), "node requested token not bound to a pod"},
-		"of another's pod":            {on(n2, admission.Create, accounts, "token", "shop", "robot", token("uid-web", ""), nil), "node requested token bound to a pod scheduled on a different node"},
-		"its lease":                   {on(n1, admission.Create, leases, "", "kube-node-lease", "", &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: "n1"}}, nil), ""},
-		"another's lease":             {on(n1, admission.Create, leases, "", "kube-node-lease", "", &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: "n2"}}, nil), "same name as the requesting node"},
-		"a lease elsewhere":           {on(n1, admission.Update, leases, "", "default", "n1", nil, nil), "system namespace"},
-		"a certificate for itself":    {on(n1, admission.Create, signingRequests, "", "", "", signingRequest(t, certificatesv1.KubeletServingSignerName, pkix.Name{CommonName: "system:node:n1"}), nil), ""},
-		"a certificate for another":   {on(n1, admission.Create, signingRequests, "", "", "", signingRequest(t, certificatesv1.KubeletServingSignerName, pkix.Name{CommonName: "system:node:n2"}), nil), "can only create a node CSR with CN=system:node:n1"},
-	}
-	for name, c := range cases {
-		expect(t, name, plugin.Admit(context.Background(), c.request, nil), c.err)
 	}
 }

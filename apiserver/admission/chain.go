@@ -26,6 +26,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/utils/clock"
 
+	"coxswain.dev/coxswain/apiserver/admission/noderestriction"
 	"coxswain.dev/coxswain/apiserver/auth/rbac"
 	"coxswain.dev/coxswain/apiserver/tokens"
 )
@@ -42,8 +43,11 @@ type Config struct {
 	Dynamic dynamic.Interface
 	// Informers are shared; they must not be running yet.
 	Informers informers.SharedInformerFactory
-	// Objects reads pods, service accounts, secrets and nodes as they are now.
-	Objects tokens.Getter
+	// Objects reads pods, service accounts and nodes, and what else plugins look up, as they are now.
+	Objects interface {
+		tokens.Getter
+		noderestriction.Objects
+	}
 	// Store returns the store of a resource, nil when it is not served. Plugins for kinds that are not served are left
 	// out.
 	Store      func(schema.GroupResource) *genericregistry.Store
