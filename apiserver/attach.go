@@ -96,6 +96,7 @@ func (b *builder) kubelets() (*kubelet.Client, error) {
 	_, agents, _ := b.egress()
 	config := kubelet.Config{
 		Nodes: tokens.Stores(b.reader), AddressTypes: addressTypes(c.AddressTypes), Timeout: c.Timeout, Egress: agents,
+		VerifyNames: c.VerifyNodeNames, Clock: b.config.Clock,
 		TLS: &tls.Config{MinVersion: tls.VersionTLS12},
 	}
 	if c.CAFile != "" {

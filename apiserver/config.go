@@ -177,6 +177,9 @@ type KubeletConfig struct {
 	// AddressTypes are tried in order.
 	AddressTypes []string
 	Timeout      time.Duration
+	// VerifyNodeNames takes only serving certificates whose common name is system:node: and the name of the node. It needs
+	// CAFile.
+	VerifyNodeNames bool
 	// LoopbackEndpoints are the node agents that listen on loopback of this machine. Nothing else on loopback is ever
 	// dialled, whatever a Node's status says; nil for none.
 	LoopbackEndpoints []netip.AddrPort

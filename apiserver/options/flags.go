@@ -119,6 +119,8 @@ func (o *Options) addClusterFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&k.ClientCertFile, "kubelet-client-certificate", k.ClientCertFile, "Client certificate for node agents.")
 	flags.StringVar(&k.ClientKeyFile, "kubelet-client-key", k.ClientKeyFile, "Key of --kubelet-client-certificate.")
 	flags.StringVar(&k.CAFile, "kubelet-certificate-authority", k.CAFile, "Certificate authority of node agents; not verified when empty.")
+	flags.BoolVar(&k.VerifyNodeNames, "enable-kubelet-cert-cn-validation", k.VerifyNodeNames,
+		"Take only serving certificates of node agents whose common name is system:node:NAME. Needs --kubelet-certificate-authority.")
 	flags.StringSliceVar(&k.AddressTypes, "kubelet-preferred-address-types", k.AddressTypes, "Kinds of node addresses in the order in which they are tried.")
 	flags.DurationVar(&k.Timeout, "kubelet-timeout", k.Timeout, "How long connecting to a node agent may take.")
 	flags.StringSliceVar(&o.KubeletLoopback, "kubelet-loopback-endpoints", o.KubeletLoopback,

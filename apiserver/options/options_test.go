@@ -87,6 +87,7 @@ func TestEverythingWrongIsSaidAtOnce(t *testing.T) {
 		"no range":                  {[]string{"--service-cluster-ip-range=ten"}, []string{`"ten" is not a range`}},
 		"tls":                       {[]string{"--tls-min-version=TLS9"}, []string{"--tls-min-version"}},
 		"also listen":               {[]string{"--also-listen=localhost"}, []string{"--also-listen"}},
+		"names without authority":   {[]string{"--enable-kubelet-cert-cn-validation"}, []string{"needs --kubelet-certificate-authority"}},
 		"an agent elsewhere":        {[]string{"--kubelet-loopback-endpoints=10.0.0.1:10250"}, []string{`--kubelet-loopback-endpoints: "10.0.0.1:10250"`}},
 		"a whole range of loopback": {[]string{"--kubelet-loopback-endpoints=127.0.0.0/8"}, []string{`--kubelet-loopback-endpoints: "127.0.0.0/8"`}},
 		"an agent without a port":   {[]string{"--kubelet-loopback-endpoints=127.0.0.1:0"}, []string{`--kubelet-loopback-endpoints: "127.0.0.1:0"`}},

@@ -155,6 +155,9 @@ func (o *Options) validateServices() []error {
 		errs = append(errs, err)
 	}
 	k := o.config.Kubelet
+	if k.VerifyNodeNames && k.CAFile == "" {
+		errs = append(errs, errors.New("--enable-kubelet-cert-cn-validation needs --kubelet-certificate-authority: names in certificates that anybody signs say nothing"))
+	}
 	errs = append(errs, pair("--kubelet-client-certificate", k.ClientCertFile, "--kubelet-client-key", k.ClientKeyFile)...)
 	errs = append(errs, pair("--proxy-client-cert-file", o.config.ProxyClientCertFile, "--proxy-client-key-file", o.config.ProxyClientKeyFile)...)
 	return append(errs, files(map[string]string{

@@ -122,8 +122,12 @@ var doors = []door{
 	{"port-forward over websockets", "GET", "/api/v1/namespaces/%[2]s/pods/web/portforward", websocket("SPDY/3.1+portforward.k8s.io")},
 }
 
-var _ = Describe("What a status says", func() {
+var _ = Describe("What a status says", Ordered, func() {
 	var trap *bait
+	BeforeAll(func(ctx SpecContext) {
+		serveAs("steady", steady, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }))
+		newNode(ctx, "steady", "127.0.0.1", int32(steady.Addr().(*net.TCPAddr).Port)) // a port
+	})
 	BeforeEach(func() { trap = newBait() })
 	AfterEach(func() { Expect(trap.reached.Load()).To(BeZero(), "the server was sent to loopback") })
 
@@ -162,19 +166,37 @@ var _ = Describe("What a status says", func() {
 		})
 	}
 
-	It("of a node can't be changed to loopback once it was found good", func(ctx SpecContext) {
-		newNode(ctx, "turncoat", "127.0.0.1", int32(honest.Addr().(*net.TCPAddr).Port)) // listed
-		code, body := answer(ctx, "GET", "/api/v1/nodes/turncoat/proxy/healthz", nil)
-		Expect(code).NotTo(Equal(http.StatusBadRequest), body)
-		node, err := admin.CoreV1().Nodes().Get(ctx, "turncoat", metav1.GetOptions{})
+	It("of a node is looked at again at each request", func(ctx SpecContext) {
+		node, err := admin.CoreV1().Nodes().Get(ctx, "steady", metav1.GetOptions{})
 		Expect(err).NotTo(HaveOccurred())
-		node.Status.DaemonEndpoints.KubeletEndpoint.Port = trap.port()
-		_, err = admin.CoreV1().Nodes().UpdateStatus(ctx, node, metav1.UpdateOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		Eventually(func() int {
-			code, _ := answer(ctx, "GET", "/api/v1/nodes/turncoat/proxy/healthz", nil)
+		move := func(ctx SpecContext, port int32) {
+			GinkgoHelper()
+			node.Status.DaemonEndpoints.KubeletEndpoint.Port = port
+			node, err = admin.CoreV1().Nodes().UpdateStatus(ctx, node, metav1.UpdateOptions{})
+			Expect(err).NotTo(HaveOccurred())
+		}
+		ask := func() int {
+			code, _ := answer(ctx, "GET", "/api/v1/nodes/steady/proxy/healthz", nil)
 			return code
-		}, "10s", "50ms").Should(Equal(http.StatusBadRequest))
+		}
+		Expect(ask()).To(Equal(http.StatusOK))
+		DeferCleanup(move, node.Status.DaemonEndpoints.KubeletEndpoint.Port)
+		move(ctx, trap.port())
+		Eventually(ask, "10s", "50ms").Should(Equal(http.StatusBadRequest))
+	})
+
+	It("of a node does not make it another one", func(ctx SpecContext) {
+		newNode(ctx, "impostor", "127.0.0.1", int32(steady.Addr().(*net.TCPAddr).Port)) // where another is
+		namespace := newNamespace(ctx)
+		newPod(ctx, namespace, "web", func(p *corev1.Pod) { p.Spec.NodeName = "impostor" })
+		for _, d := range doors {
+			if strings.Contains(d.name, "another port") || strings.HasPrefix(d.name, "exec over websockets") {
+				continue // nothing to impersonate; told within the stream
+			}
+			code, body := answer(ctx, d.method, fmt.Sprintf(d.path, "impostor", namespace), d.header)
+			Expect(code).To(BeNumerically(">=", 500), "%s: %s", d.name, body)
+			Expect(body).To(ContainSubstring(`the certificate of the agent is that of`), d.name)
+		}
 	})
 
 	It("of a pod leads to no forbidden place", func(ctx SpecContext) {

@@ -5,6 +5,7 @@ package subresource_test
 
 import (
 	"net"
+	"strings"
 	"testing"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -30,17 +31,21 @@ func TestSecurity(t *testing.T) {
 // advertised is an address from the range for documentation (RFC 5737): nobody is there.
 const advertised = "192.0.2.77"
 
-// honest and liar are where the suite's two agents listen. On loopback they are reached only because the server was told.
-var honest, liar net.Listener
+// The suite's agents listen here, each for one container of specs. On loopback they are reached only because the server was
+// told.
+var honest, steady, liar net.Listener
 
 var _ = BeforeSuite(func() {
 	var err error
-	honest, err = net.Listen("tcp", "127.0.0.1:0")
-	Expect(err).NotTo(HaveOccurred())
-	liar, err = net.Listen("tcp", "127.0.0.1:0")
-	Expect(err).NotTo(HaveOccurred())
+	var listening []string
+	for _, agent := range []*net.Listener{&honest, &steady, &liar} {
+		*agent, err = net.Listen("tcp", "127.0.0.1:0")
+		Expect(err).NotTo(HaveOccurred())
+		listening = append(listening, (*agent).Addr().String())
+	}
 	server, err = env.Start(env.Options{Args: []string{
-		"--kubelet-loopback-endpoints=" + honest.Addr().String() + "," + liar.Addr().String(), "--advertise-address=" + advertised,
+		"--kubelet-loopback-endpoints=" + strings.Join(listening, ","), "--advertise-address=" + advertised,
+		"--enable-kubelet-cert-cn-validation",
 	}})
 	Expect(err).NotTo(HaveOccurred())
 	admin = kubernetes.NewForConfigOrDie(server.Config)

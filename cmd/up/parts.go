@@ -60,6 +60,7 @@ func (c *cluster) newAPIServer(context.Context) (lifecycle.Component, error) {
 	config.ProxyClientCertFile, config.ProxyClientKeyFile = c.certs.FrontProxyClient.CertFile(), c.certs.FrontProxyClient.KeyFile()
 	config.Kubelet.ClientCertFile, config.Kubelet.ClientKeyFile = c.certs.APIServerKubeletClient.CertFile(), c.certs.APIServerKubeletClient.KeyFile()
 	config.Kubelet.CAFile = c.certs.CA.CertFile()
+	config.Kubelet.VerifyNodeNames = true                            // all our agents serve with pki.Cluster.Node's
 	config.Kubelet.AddressTypes = []string{"InternalIP", "Hostname"} // the names of our nodes need not resolve
 	config.Services.CIDRs = []netip.Prefix{c.services}
 	server, err := apiserver.New(config)

@@ -18,6 +18,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
 
 	"coxswain.dev/coxswain/apiserver/internal/egress"
 )
@@ -44,6 +45,9 @@ type Config struct {
 	// TLS holds our client certificate, and the authority of the agents' serving certificates. Without an authority
 	// they are not verified.
 	TLS *tls.Config
+	// VerifyNames takes only certificates of the node that is meant: their common name is system:node: and its name. Else
+	// whoever writes a node's status can make it stand for another one. Without an authority it has no effect.
+	VerifyNames bool
 	// AddressTypes are tried in order; nil means DefaultAddressTypes.
 	AddressTypes []corev1.NodeAddressType
 	// Egress says which addresses agents may have.
@@ -52,6 +56,8 @@ type Config struct {
 	Resolver egress.Resolver
 	// Timeout bounds a connection attempt; zero means 5 seconds.
 	Timeout time.Duration
+	// Clock is nil for the real one.
+	Clock clock.PassiveClock
 }
 
 // Client reaches node agents. It is safe for concurrent use.
@@ -59,7 +65,8 @@ type Client struct {
 	nodes     Nodes
 	types     []corev1.NodeAddressType
 	dialer    *egress.Dialer
-	transport *http.Transport
+	transport *http.Transport // for all nodes, unless there is
+	perNode   *transports
 }
 
 // New makes a client.
@@ -78,15 +85,25 @@ func New(c Config) *Client {
 	if config.RootCAs == nil {
 		config.InsecureSkipVerify = true // agents sign their own certificates unless an authority is given
 	}
-	return &Client{nodes: c.Nodes, types: c.AddressTypes, dialer: dialer, transport: &http.Transport{
-		TLSClientConfig:     config,
-		DialContext:         dialer.DialContext,
-		TLSHandshakeTimeout: 10 * time.Second,
-		MaxIdleConnsPerHost: 25,
-		IdleConnTimeout:     90 * time.Second,
-		// Streams are upgraded connections, which HTTP/2 has not.
-		TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{},
-	}}
+	if c.Clock == nil {
+		c.Clock = clock.RealClock{}
+	}
+	newTransport := func(config *tls.Config) *http.Transport {
+		return &http.Transport{
+			TLSClientConfig:     config,
+			DialContext:         dialer.DialContext,
+			TLSHandshakeTimeout: 10 * time.Second,
+			MaxIdleConnsPerHost: 25,
+			IdleConnTimeout:     90 * time.Second,
+			// Streams are upgraded connections, which HTTP/2 has not.
+			TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{},
+		}
+	}
+	client := &Client{nodes: c.Nodes, types: c.AddressTypes, dialer: dialer, transport: newTransport(config)}
+	if c.VerifyNames && config.RootCAs != nil {
+		client.perNode = &transports{config: config, make: newTransport, clock: c.Clock, used: map[string]*usedTransport{}}
+	}
+	return client
 }
 
 // Location is where a node agent is.
@@ -124,11 +141,20 @@ func (c *Client) Locate(ctx context.Context, node string) (Location, error) {
 			"hint", "agents on loopback must be listed in --kubelet-loopback-endpoints")
 		return Location{}, egress.BadRequest()
 	}
-	return Location{Host: net.JoinHostPort(address, port), Transport: c.transport}, nil
+	location := Location{Host: net.JoinHostPort(address, port), Transport: c.transport}
+	if c.perNode != nil {
+		location.Transport = c.perNode.of(node)
+	}
+	return location, nil
 }
 
 // CloseIdle closes connections that nobody uses.
-func (c *Client) CloseIdle() { c.transport.CloseIdleConnections() }
+func (c *Client) CloseIdle() {
+	c.transport.CloseIdleConnections()
+	if c.perNode != nil {
+		c.perNode.closeIdle()
+	}
+}
 
 var errNoAddress = errors.New("no preferred addresses found")
 

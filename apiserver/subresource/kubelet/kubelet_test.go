@@ -5,15 +5,24 @@ package kubelet
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
+	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	testingclock "k8s.io/utils/clock/testing"
 
 	"coxswain.dev/coxswain/apiserver/internal/egress"
+	"coxswain.dev/coxswain/internal/pki"
 )
 
 type nodes map[string]*corev1.Node
@@ -107,5 +116,73 @@ func TestLocate(t *testing.T) {
 	}
 	if _, err := pickAddress(all["silent"], nil); !errors.Is(err, errNoAddress) {
 		t.Errorf("%v", err)
+	}
+}
+
+// Two nodes name the same address: one transport would use a connection of the one for the other.
+func TestAnAgentServesItsOwnNodeOnly(t *testing.T) {
+	certs, err := pki.Ensure(t.TempDir(), nil, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(certs.CA.Cert)
+	serve := func(leaf pki.Leaf) netip.AddrPort {
+		leaf.Names, leaf.Server = []string{"127.0.0.1"}, true
+		pair, err := certs.CA.New(leaf, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }))
+		server.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{pair.Cert.Raw}, PrivateKey: pair.Key}}}
+		server.StartTLS()
+		t.Cleanup(server.Close)
+		return netip.MustParseAddrPort(server.Listener.Addr().String())
+	}
+	good := serve(pki.Leaf{CommonName: "system:node:good", Organizations: []string{"system:nodes"}})
+	api := serve(pki.Leaf{CommonName: "kube-apiserver"}) // a server of ours that is no agent
+	at := func(name string, where netip.AddrPort) *corev1.Node {
+		n := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		n.Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: where.Addr().String()}}
+		n.Status.DaemonEndpoints.KubeletEndpoint.Port = int32(where.Port())
+		return n
+	}
+	all := nodes{"good": at("good", good), "impostor": at("impostor", good), "kube-apiserver": at("kube-apiserver", api)}
+	clock := testingclock.NewFakePassiveClock(time.Now())
+	client := New(Config{
+		Nodes: all, TLS: &tls.Config{RootCAs: roots}, VerifyNames: true, Clock: clock, Egress: egress.Policy{Except: []netip.AddrPort{good, api}},
+	})
+	t.Cleanup(client.CloseIdle)
+	ask := func(node string) error {
+		t.Helper()
+		location, err := client.Locate(t.Context(), node)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := (&http.Client{Transport: location.Transport}).Get(location.URL("/healthz", nil).String())
+		if err != nil {
+			return err
+		}
+		_, err = io.ReadAll(response.Body) // so that the connection is used again
+		return errors.Join(err, response.Body.Close())
+	}
+	for range 2 {
+		for node, want := range map[string]bool{"good": true, "impostor": false, "kube-apiserver": false} {
+			err := ask(node)
+			if (err == nil) != want || err != nil && !strings.Contains(err.Error(), "the certificate of the agent is that of") {
+				t.Errorf("%s: %v", node, err)
+			}
+		}
+	}
+	clock.SetTime(clock.Now().Add(unusedAfter))
+	if err := ask("good"); err != nil {
+		t.Errorf("after a while: %v", err)
+	}
+	if n := len(client.perNode.used); n != 1 {
+		t.Errorf("%d transports are kept", n)
+	}
+	lenient := New(Config{Nodes: all, TLS: &tls.Config{RootCAs: roots}, Egress: egress.Policy{Except: []netip.AddrPort{good, api}}})
+	if client = lenient; ask("impostor") != nil {
+		t.Error("names are looked at although nobody asked for it")
 	}
 }
