@@ -28,7 +28,7 @@ func Dial(ctx context.Context, cluster Cluster) (*clientv3.Client, error) {
 		DialTimeout:          dialTimeout,
 		DialKeepAliveTime:    30 * time.Second,
 		DialKeepAliveTimeout: 10 * time.Second,
-		Logger:               newLogger(),
+		Logger:               newLogger(exceptions{}),
 	}
 	if cluster.CertFile != "" || cluster.KeyFile != "" || cluster.CAFile != "" {
 		info := transport.TLSInfo{CertFile: cluster.CertFile, KeyFile: cluster.KeyFile, TrustedCAFile: cluster.CAFile}

@@ -20,15 +20,29 @@ type fatal struct{ error }
 func (f fatal) Unwrap() error { return f.error }
 
 // newLogger sends etcd's log to klog, quieter by two levels than etcd means it: an operator asks for etcd's life story
-// with -v=3. Messages in quiet are information, whatever etcd takes them for. Fatal entries become a panic of type fatal
-// instead of os.Exit.
-func newLogger(quiet ...string) *zap.Logger {
-	return zap.New(core{quiet: quiet}, zap.WithFatalHook(panicker{}), zap.WithPanicHook(panicker{}))
+// with -v=3. Fatal entries become a panic of type fatal instead of os.Exit.
+func newLogger(known exceptions) *zap.Logger {
+	return zap.New(core{known: known}, zap.WithFatalHook(panicker{}), zap.WithPanicHook(panicker{known}))
 }
 
-type panicker struct{}
+// exceptions are messages that etcd takes too seriously, by how they begin.
+type exceptions struct {
+	// information is what is not worth a warning.
+	information []string
+	// survivable is what would end the process, and need not: who logs it goes on.
+	survivable []string
+}
 
-func (panicker) OnWrite(entry *zapcore.CheckedEntry, fields []zapcore.Field) {
+func begins(message string, with []string) bool {
+	return slices.ContainsFunc(with, func(w string) bool { return strings.HasPrefix(message, w) })
+}
+
+type panicker struct{ known exceptions }
+
+func (p panicker) OnWrite(entry *zapcore.CheckedEntry, fields []zapcore.Field) {
+	if begins(entry.Message, p.known.survivable) {
+		return
+	}
 	message := entry.Message
 	for _, f := range fields {
 		if err, ok := f.Interface.(error); ok && f.Type == zapcore.ErrorType {
@@ -40,17 +54,17 @@ func (panicker) OnWrite(entry *zapcore.CheckedEntry, fields []zapcore.Field) {
 
 type core struct {
 	fields []zapcore.Field
-	quiet  []string
+	known  exceptions
 }
 
 func (c core) Enabled(level zapcore.Level) bool { return bool(klog.V(verbosity(level)).Enabled()) }
 
 func (c core) With(fields []zapcore.Field) zapcore.Core {
-	return core{fields: append(c.fields[:len(c.fields):len(c.fields)], fields...), quiet: c.quiet}
+	return core{fields: append(c.fields[:len(c.fields):len(c.fields)], fields...), known: c.known}
 }
 
 func (c core) Check(entry zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore.CheckedEntry {
-	if entry.Level < zapcore.ErrorLevel && slices.Contains(c.quiet, entry.Message) {
+	if entry.Level < zapcore.ErrorLevel && begins(entry.Message, c.known.information) {
 		entry.Level = zapcore.InfoLevel
 	}
 	if c.Enabled(entry.Level) {

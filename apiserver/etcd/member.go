@@ -34,7 +34,7 @@ func (m *Member) Start(ctx context.Context) error {
 		return err
 	}
 	defer lock.release()
-	running, err := start(ctx, m.config)
+	running, err := start(ctx, m.config, exceptions{})
 	switch {
 	case errors.Is(err, context.Canceled):
 		return nil

@@ -94,7 +94,7 @@ func (o *MemberOptions) Complete() (*embed.Config, error) {
 	if c.WarningUnaryRequestDuration == 0 {
 		c.WarningUnaryRequestDuration = embed.DefaultWarningUnaryRequestDuration
 	}
-	c.ZapLoggerBuilder = embed.NewZapLoggerBuilder(newLogger())
+	c.ZapLoggerBuilder = embed.NewZapLoggerBuilder(newLogger(exceptions{}))
 	if err := c.Validate(); err != nil {
 		return nil, fmt.Errorf("checking the flags of etcd: %w", err)
 	}
