@@ -23,6 +23,7 @@ import (
 	"k8s.io/client-go/rest"
 	aggregatorapiserver "k8s.io/kube-aggregator/pkg/apiserver"
 
+	"coxswain.dev/coxswain/apiserver/listbudget"
 	"coxswain.dev/coxswain/apiserver/openapi"
 	"coxswain.dev/coxswain/apiserver/registry"
 	"coxswain.dev/coxswain/apiserver/storage"
@@ -172,8 +173,9 @@ func (b *builder) prepare() error {
 	b.generic.CorsAllowedOriginList = b.config.Serving.CORSAllowedOrigins
 	b.generic.ShutdownDelayDuration = b.config.Serving.ShutdownDelay
 	b.generic.ExternalAddress = b.externalAddress()
+	lists := listbudget.New(listbudget.Config{Stats: b.generic.StorageObjectCountTracker.Get, Bytes: b.config.Limits.ListBytes})
 	b.generic.BuildHandlerChainFunc = func(api http.Handler, c *genericapiserver.Config) http.Handler {
-		chain := genericapiserver.DefaultBuildHandlerChain(b.requests.wrap(api, c.LongRunningFunc), c)
+		chain := genericapiserver.DefaultBuildHandlerChain(b.requests.wrap(lists.Wrap(api), c.LongRunningFunc), c)
 		return b.drain.wrap(bytetimeout.Handler(chain, b.config.Serving.WriteByteTimeout))
 	}
 	b.generic.LoopbackClientConfig = b.server.ConfigFor(&user.DefaultInfo{
