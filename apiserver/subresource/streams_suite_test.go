@@ -20,6 +20,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
@@ -242,6 +243,37 @@ var _ = Describe("Streams", Ordered, func() {
 		Expect(string(text)).To(Equal("GET /configz?a=b"))
 		err = as("ann").CoreV1().RESTClient().Get().AbsPath("/api/v1/nodes/agent/proxy/configz").Do(ctx).Error()
 		Expect(apierrors.IsForbidden(err)).To(BeTrue())
+	})
+
+	It("do not let a right to read from nodes run commands", func(ctx SpecContext) {
+		reader := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "node-reader"}, Rules: []rbacv1.PolicyRule{
+			{APIGroups: []string{""}, Resources: []string{"nodes/proxy"}, Verbs: []string{"get"}},
+		}}
+		_, err := admin.RbacV1().ClusterRoles().Create(ctx, reader, metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		_, err = admin.RbacV1().ClusterRoleBindings().Create(ctx, &rbacv1.ClusterRoleBinding{
+			ObjectMeta: metav1.ObjectMeta{Name: "node-reader"},
+			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "node-reader"},
+			Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "User", Name: "reader"}},
+		}, metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Eventually(func() error {
+			return as("reader").CoreV1().RESTClient().Get().AbsPath("/api/v1/nodes/agent/proxy/configz").Do(ctx).Error()
+		}).Should(Succeed())
+		forward := func(name string, groups ...string) error {
+			config := rest.CopyConfig(server.Config)
+			config.Impersonate = rest.ImpersonationConfig{UserName: name, Groups: groups}
+			transport, upgrader, err := spdy.RoundTripperFor(config)
+			Expect(err).NotTo(HaveOccurred())
+			where := admin.CoreV1().RESTClient().Get().AbsPath("/api/v1/nodes/agent/proxy/portForward/" + namespace + "/web").URL()
+			connection, _, err := spdy.NewDialerForStreaming(upgrader, &http.Client{Transport: transport}, "GET", where).Dial(portforward.PortForwardProtocolV1Name)
+			if err != nil {
+				return err
+			}
+			return connection.Close()
+		}
+		Expect(forward("reader")).To(MatchError(ContainSubstring(`cannot create resource "nodes/proxy"`)))
+		Expect(forward("boss", "system:masters")).To(Succeed())
 	})
 
 	It("tell what pods and nodes use", func(ctx SpecContext) {

@@ -74,7 +74,7 @@ func All(d Deps) []Extra {
 		})
 	}
 	if nodes := d.Store(corev1.Resource("nodes")); nodes != nil {
-		add(core, "nodes/proxy", &nodeProxy{nodes: nodes, kubelet: d.Kubelet, outbound: out})
+		add(core, "nodes/proxy", nodeStreams{&nodeProxy{nodes: nodes, kubelet: d.Kubelet, outbound: out}, d.Authorizer})
 	}
 	if namespaces := d.Store(corev1.Resource("namespaces")); namespaces != nil {
 		add(core, "namespaces/finalize", updateOnly{newPart(namespaces, finalize{namespaces.UpdateStrategy})})
