@@ -16,6 +16,7 @@ import (
 
 	"coxswain.dev/coxswain/scheduler/cache"
 	"coxswain.dev/coxswain/scheduler/framework"
+	"coxswain.dev/coxswain/scheduler/metrics"
 	"coxswain.dev/coxswain/scheduler/plugins"
 	"coxswain.dev/coxswain/scheduler/profile"
 )
@@ -117,7 +118,7 @@ func benchEngine(b *testing.B) (*engine, *framework.Profile) {
 	for i := range benchNodes {
 		c.SetNode(benchNode(i))
 	}
-	e := newEngine(c, rand.New(rand.NewPCG(1, 1)))
+	e := newEngine(c, rand.New(rand.NewPCG(1, 1)), metrics.New(nil))
 	c.Update(e.nodes)
 	return e, policy
 }

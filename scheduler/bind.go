@@ -35,10 +35,10 @@ func (s *Scheduler) bind(ctx context.Context, item *queue.Item, profile *framewo
 		s.recorder(profile.SchedulerName).Eventf(pod, nil, corev1.EventTypeNormal, "Scheduled", "Binding",
 			"Successfully assigned %s/%s to %s", pod.Namespace, pod.Name, node)
 		ctrl.LoggerFrom(ctx).V(2).Info("Bound", "node", node)
-		metrics.Attempts.WithLabelValues(metrics.Scheduled, profile.SchedulerName).Inc()
-		metrics.AttemptDuration.WithLabelValues(metrics.Scheduled, profile.SchedulerName).Observe(s.clock.Since(begin).Seconds())
-		metrics.PodAttempts.WithLabelValues().Observe(float64(item.Attempts))
-		metrics.PodDuration.WithLabelValues(attemptsLabel(item.Attempts)).Observe(s.clock.Since(item.Added).Seconds())
+		s.metrics.Attempts.WithLabelValues(metrics.Scheduled, profile.SchedulerName).Inc()
+		s.metrics.AttemptDuration.WithLabelValues(metrics.Scheduled, profile.SchedulerName).Observe(s.clock.Since(begin).Seconds())
+		s.metrics.PodAttempts.Observe(float64(item.Attempts))
+		s.metrics.PodDuration.WithLabelValues(attemptsLabel(item.Attempts)).Observe(s.clock.Since(item.Added).Seconds())
 	})
 }
 
@@ -55,7 +55,7 @@ func (s *Scheduler) write(ctx context.Context, operation string, do func(ctx con
 	s.writers.Go(func() {
 		s.slots <- struct{}{}
 		defer func() { <-s.slots }()
-		busy := metrics.Goroutines.WithLabelValues(operation)
+		busy := s.metrics.Goroutines.WithLabelValues(operation)
 		busy.Inc()
 		defer busy.Dec()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
@@ -78,5 +78,5 @@ func (s *Scheduler) observe(point string, profile *framework.Profile, success bo
 	if !success {
 		status = "Error"
 	}
-	metrics.ExtensionPoint.WithLabelValues(point, status, profile.SchedulerName).Observe(s.clock.Since(started).Seconds())
+	s.metrics.ExtensionPoint.WithLabelValues(point, status, profile.SchedulerName).Observe(s.clock.Since(started).Seconds())
 }

@@ -37,7 +37,7 @@ func (s *Scheduler) cycle(ctx context.Context, item *queue.Item) {
 
 	// 3. Choose the best node.
 	node, score, ok := known.Best()
-	metrics.AlgorithmDuration.WithLabelValues().Observe(s.clock.Since(begin).Seconds())
+	s.metrics.AlgorithmDuration.Observe(s.clock.Since(begin).Seconds())
 
 	// 4. Where there is none, say why and put the pod aside until something happens that may help.
 	if !ok {
@@ -68,14 +68,16 @@ type engine struct {
 	nodes   *cache.Snapshot
 	random  *rand.Rand
 	classes map[*framework.Profile]*class.Set
+	metrics *metrics.Metrics
 }
 
-func newEngine(c *cache.Cache, random *rand.Rand) *engine {
+func newEngine(c *cache.Cache, random *rand.Rand, m *metrics.Metrics) *engine {
 	return &engine{
 		cache:   c,
 		nodes:   cache.NewSnapshot(c.Resources()),
 		random:  random,
 		classes: map[*framework.Profile]*class.Set{},
+		metrics: m,
 	}
 }
 
@@ -93,7 +95,7 @@ func (e *engine) class(profile *framework.Profile, pod *cache.Pod) *class.Class 
 	if known {
 		result = "known"
 	}
-	metrics.Classes.WithLabelValues(result).Inc()
+	e.metrics.Classes.WithLabelValues(result).Inc()
 	return c
 }
 

@@ -27,8 +27,8 @@ const maxNote = 1024
 func (s *Scheduler) unschedulable(ctx context.Context, item *queue.Item, profile *framework.Profile, f failure, begin time.Time) {
 	pod := item.Pod.Object
 	ctrl.LoggerFrom(ctx).V(2).Info("Found no node", "why", f.message)
-	metrics.Attempts.WithLabelValues(metrics.Unschedulable, profile.SchedulerName).Inc()
-	metrics.AttemptDuration.WithLabelValues(metrics.Unschedulable, profile.SchedulerName).Observe(s.clock.Since(begin).Seconds())
+	s.metrics.Attempts.WithLabelValues(metrics.Unschedulable, profile.SchedulerName).Inc()
+	s.metrics.AttemptDuration.WithLabelValues(metrics.Unschedulable, profile.SchedulerName).Observe(s.clock.Since(begin).Seconds())
 	s.queue.Failed(item, f.plugins)
 	s.tell(ctx, pod, profile, corev1.PodReasonUnschedulable, f.message)
 }
@@ -36,8 +36,8 @@ func (s *Scheduler) unschedulable(ctx context.Context, item *queue.Item, profile
 // failed has a pod tried again later after an error that is not the pod's.
 func (s *Scheduler) failed(ctx context.Context, item *queue.Item, profile *framework.Profile, err error, begin time.Time) {
 	pod := item.Pod.Object
-	metrics.Attempts.WithLabelValues(metrics.Error, profile.SchedulerName).Inc()
-	metrics.AttemptDuration.WithLabelValues(metrics.Error, profile.SchedulerName).Observe(s.clock.Since(begin).Seconds())
+	s.metrics.Attempts.WithLabelValues(metrics.Error, profile.SchedulerName).Inc()
+	s.metrics.AttemptDuration.WithLabelValues(metrics.Error, profile.SchedulerName).Observe(s.clock.Since(begin).Seconds())
 	s.queue.Retry(item)
 	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
 		// The pod is gone, is another by now, or has a node: informers will tell, there is nothing to complain about.

@@ -17,7 +17,6 @@ import (
 
 	"coxswain.dev/coxswain/scheduler/cache"
 	"coxswain.dev/coxswain/scheduler/framework"
-	"coxswain.dev/coxswain/scheduler/metrics"
 )
 
 // sizesEvery is how often the size of the cache is measured.
@@ -61,9 +60,9 @@ func (s *Scheduler) feed(ctx context.Context) error {
 			return nil
 		case <-ticker.C():
 			nodes, pods, assumed := s.cache.Sizes()
-			metrics.CacheSize.WithLabelValues("nodes").Set(float64(nodes))
-			metrics.CacheSize.WithLabelValues("pods").Set(float64(pods))
-			metrics.CacheSize.WithLabelValues("assumed_pods").Set(float64(assumed))
+			s.metrics.CacheSize.WithLabelValues("nodes").Set(float64(nodes))
+			s.metrics.CacheSize.WithLabelValues("pods").Set(float64(pods))
+			s.metrics.CacheSize.WithLabelValues("assumed_pods").Set(float64(assumed))
 		}
 	}
 }

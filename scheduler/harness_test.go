@@ -43,7 +43,7 @@ func newHarness(t *testing.T, cfg Config) *harness {
 	h.api = fake.NewClientset()
 	h.api.PrependReactor("create", "pods", h.bound)
 	h.api.PrependReactor("patch", "pods", func(clienttesting.Action) (bool, runtime.Object, error) { return true, &corev1.Pod{}, nil })
-	s, err := assemble(cfg, h.api, func(string) Recorder { return h.notes })
+	s, err := assemble(cfg, newMetrics(cfg), h.api, func(string) Recorder { return h.notes })
 	if err != nil {
 		t.Fatal(err)
 	}

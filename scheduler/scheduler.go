@@ -10,15 +10,18 @@ import (
 	"math/rand/v2"
 	"sync"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"coxswain.dev/coxswain/apis"
+	"coxswain.dev/coxswain/internal/componentmetrics"
 	"coxswain.dev/coxswain/scheduler/cache"
 	"coxswain.dev/coxswain/scheduler/framework"
 	"coxswain.dev/coxswain/scheduler/metrics"
@@ -40,6 +43,8 @@ type Scheduler struct {
 	cycles   uint64  // the loop's own
 	history  *history
 	recorder func(schedulerName string) Recorder
+	set      *componentmetrics.Set
+	metrics  *metrics.Metrics
 
 	slots   chan struct{} // one taken for each write under way
 	writers sync.WaitGroup
@@ -55,7 +60,8 @@ type Recorder interface {
 
 // New builds a scheduler; it does nothing until Start.
 func New(cfg Config) (*Scheduler, error) {
-	restConfig := rest.CopyConfig(cfg.Rest)
+	set := newMetrics(cfg)
+	restConfig := set.Instrument(cfg.Rest)
 	if restConfig.QPS == 0 {
 		restConfig.QPS = -1
 	}
@@ -71,7 +77,7 @@ func New(cfg Config) (*Scheduler, error) {
 		return nil, fmt.Errorf("making the scheduler's client: %w", err)
 	}
 	var recorders sync.Map // by schedulerName: each has a broadcaster's state behind it
-	s, err := assemble(cfg, client, func(name string) Recorder {
+	s, err := assemble(cfg, set, client, func(name string) Recorder {
 		if known, ok := recorders.Load(name); ok {
 			return known.(Recorder)
 		}
@@ -85,9 +91,20 @@ func New(cfg Config) (*Scheduler, error) {
 	return s, nil
 }
 
+// newMetrics makes the metrics of one scheduler. controller-runtime counts in a registry of the process which scheduler leads.
+func newMetrics(cfg Config) *componentmetrics.Set {
+	config := componentmetrics.Config{Component: componentmetrics.Scheduler}
+	if cfg.LeaderElection != nil {
+		config.Lease, config.Shared = cfg.LeaderElection.Name, []prometheus.Gatherer{ctrlmetrics.Registry}
+	}
+	return componentmetrics.New(config)
+}
+
+// Gatherer gives what the scheduler's /metrics shows.
+func (s *Scheduler) Gatherer() prometheus.Gatherer { return s.set }
+
 // assemble puts together what decides, apart from what connects it to the API server.
-func assemble(cfg Config, client kubernetes.Interface, recorder func(schedulerName string) Recorder) (*Scheduler, error) {
-	metrics.Register()
+func assemble(cfg Config, set *componentmetrics.Set, client kubernetes.Interface, recorder func(schedulerName string) Recorder) (*Scheduler, error) {
 	if cfg.Clock == nil {
 		cfg.Clock = clock.RealClock{}
 	}
@@ -109,6 +126,8 @@ func assemble(cfg Config, client kubernetes.Interface, recorder func(schedulerNa
 		clock:    cfg.Clock,
 		client:   client,
 		recorder: recorder,
+		set:      set,
+		metrics:  metrics.New(set),
 		profiles: policies,
 		cache:    cache.New(cache.NewResources()),
 		history:  newHistory(),
@@ -117,12 +136,13 @@ func assemble(cfg Config, client kubernetes.Interface, recorder func(schedulerNa
 		ready:    make(chan struct{}),
 	}
 	s.live = newLive(s, compiler)
-	s.engine = newEngine(s.cache, rand.New(rand.NewPCG(cfg.Seed, 0)))
+	s.engine = newEngine(s.cache, rand.New(rand.NewPCG(cfg.Seed, 0)), s.metrics)
 	s.queue = queue.New(queue.Config{
 		Policy:         policies,
 		Clock:          cfg.Clock,
 		InitialBackoff: cfg.InitialBackoff,
 		MaxBackoff:     cfg.MaxBackoff,
+		Metrics:        s.metrics,
 	})
 	return s, nil
 }

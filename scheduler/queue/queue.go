@@ -44,6 +44,8 @@ type Config struct {
 	Clock  clock.Clock
 	// InitialBackoff is doubled with each failed attempt up to MaxBackoff; zero means the defaults.
 	InitialBackoff, MaxBackoff time.Duration
+	// Metrics count pods; nil counts them where nobody looks.
+	Metrics *metrics.Metrics
 }
 
 // Queue is the queue. Any goroutine may put pods in and report events; one pops.
@@ -51,6 +53,7 @@ type Queue struct {
 	policy               Policy
 	clock                clock.Clock
 	initialWait, maxWait time.Duration
+	metrics              *metrics.Metrics
 	wake                 chan struct{} // holds a token when Pop has to look again
 
 	mu         sync.Mutex
@@ -80,11 +83,15 @@ func New(cfg Config) *Queue {
 		clock:       cfg.Clock,
 		initialWait: cfg.InitialBackoff,
 		maxWait:     cfg.MaxBackoff,
+		metrics:     cfg.Metrics,
 		wake:        make(chan struct{}, 1),
 		items:       map[types.UID]*Item{},
 		aside:       map[types.UID]*Item{},
 		flights:     map[types.UID]*flight{},
 		swept:       cfg.Clock.Now(),
+	}
+	if q.metrics == nil {
+		q.metrics = metrics.New(nil)
 	}
 	if q.initialWait == 0 {
 		q.initialWait = DefaultInitialBackoff
@@ -256,7 +263,7 @@ func (q *Queue) Failed(item *Item, rejectedBy []string) {
 		return
 	}
 	q.put(item, unschedulable)
-	metrics.Incoming.WithLabelValues(metrics.Unscheduled, "ScheduleAttemptFailure").Inc()
+	q.metrics.Incoming.WithLabelValues(metrics.Unscheduled, "ScheduleAttemptFailure").Inc()
 }
 
 // Retry has a pod tried again after a while; the last attempt failed for reasons that have nothing to do with it.
@@ -268,7 +275,7 @@ func (q *Queue) Retry(item *Item) {
 		return
 	}
 	q.put(item, afterError)
-	metrics.Incoming.WithLabelValues(metrics.Backoff, "ScheduleAttemptFailure").Inc()
+	q.metrics.Incoming.WithLabelValues(metrics.Backoff, "ScheduleAttemptFailure").Inc()
 	q.signal()
 }
 
@@ -378,13 +385,13 @@ func (q *Queue) waitAfter(attempts int) time.Duration {
 func (q *Queue) enter(item *Item, event string) {
 	if q.policy.Gate(item.Pod) != nil {
 		q.put(item, gated)
-		metrics.Incoming.WithLabelValues(metrics.Gated, event).Inc()
+		q.metrics.Incoming.WithLabelValues(metrics.Gated, event).Inc()
 		return
 	}
 	q.turns++
 	item.since, item.turn = q.clock.Now(), q.turns
 	q.put(item, active)
-	metrics.Incoming.WithLabelValues(metrics.Active, event).Inc()
+	q.metrics.Incoming.WithLabelValues(metrics.Active, event).Inc()
 	q.signal()
 }
 
@@ -395,7 +402,7 @@ func (q *Queue) await(item *Item, event string) {
 		return
 	}
 	q.put(item, backoff)
-	metrics.Incoming.WithLabelValues(metrics.Backoff, event).Inc()
+	q.metrics.Incoming.WithLabelValues(metrics.Backoff, event).Inc()
 	q.signal()
 }
 
@@ -412,11 +419,11 @@ func (q *Queue) put(item *Item, where place) {
 	case unschedulable, gated:
 		q.aside[item.Pod.UID()] = item
 	}
-	count(where, 1)
+	q.count(where, 1)
 }
 
 func (q *Queue) leave(item *Item) {
-	count(item.place, -1)
+	q.count(item.place, -1)
 	switch item.place {
 	case active:
 		q.active.remove(item)
@@ -443,8 +450,8 @@ var placeNames = map[place]string{
 	unschedulable: metrics.Unscheduled, gated: metrics.Gated,
 }
 
-func count(where place, by float64) {
+func (q *Queue) count(where place, by float64) {
 	if name, ok := placeNames[where]; ok {
-		metrics.Pending.WithLabelValues(name).Add(by)
+		q.metrics.Pending.WithLabelValues(name).Add(by)
 	}
 }
