@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/record"
+	"k8s.io/component-base/metrics/legacyregistry"
 	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
@@ -26,12 +27,15 @@ import (
 
 	"coxswain.dev/coxswain/apis"
 	"coxswain.dev/coxswain/controllers/internal/index"
+	"coxswain.dev/coxswain/controllers/internal/queues"
+	"coxswain.dev/coxswain/internal/componentmetrics"
 )
 
 // Manager runs the controllers. It is made by New.
 type Manager struct {
-	cfg   Config
-	ready chan struct{}
+	cfg     Config
+	ready   chan struct{}
+	metrics *componentmetrics.Set
 }
 
 // New checks the configuration. Nothing runs, and the API server is not asked, before Start.
@@ -42,21 +46,37 @@ func New(cfg Config) (*Manager, error) {
 	if cfg.Clock == nil {
 		cfg.Clock = clock.RealClock{}
 	}
-	cfg.Rest = rest.CopyConfig(cfg.Rest)
+	metrics := newMetrics(cfg)
+	cfg.Rest = metrics.Instrument(cfg.Rest)
 	cfg.Rest.QPS, cfg.Rest.RateLimiter = -1, nil
 	// Warnings are for people; that Endpoints are deprecated we know.
 	cfg.Rest.WarningHandler, cfg.Rest.WarningHandlerWithContext = rest.NoWarnings{}, nil
 	if cfg.Rest.UserAgent == "" {
 		cfg.Rest.UserAgent = "coxswain-controllers"
 	}
-	return &Manager{cfg: cfg, ready: make(chan struct{})}, nil
+	return &Manager{cfg: cfg, ready: make(chan struct{}), metrics: metrics}, nil
 }
 
 // Ready returns a channel that is closed when the controllers have been started, or stand by for the leader.
 func (m *Manager) Ready() <-chan struct{} { return m.ready }
 
-// Gatherer gives the metrics of work queues and controllers, which controller-runtime keeps in a registry of its own.
-func Gatherer() prometheus.Gatherer { return metrics.Registry }
+// Gatherer gives what the controller manager's /metrics shows.
+func (m *Manager) Gatherer() prometheus.Gatherer { return m.metrics }
+
+// newMetrics makes the metrics of one manager. What controllers and their queues count, and what k8s.io/endpointslice does,
+// is one a process.
+func newMetrics(cfg Config) *componentmetrics.Set {
+	config := componentmetrics.Config{
+		Component: componentmetrics.ControllerManager,
+		Shared:    []prometheus.Gatherer{metrics.Registry, legacyregistry.DefaultGatherer},
+	}
+	if cfg.LeaderElection != nil {
+		config.Lease = cfg.LeaderElection.Name
+	}
+	set := componentmetrics.New(config)
+	set.Include(queues.Gatherer())
+	return set
+}
 
 // Start runs the controllers until ctx ends.
 func (m *Manager) Start(ctx context.Context) error {

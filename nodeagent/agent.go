@@ -19,6 +19,7 @@ import (
 	"k8s.io/klog/v2"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 
+	"coxswain.dev/coxswain/internal/componentmetrics"
 	"coxswain.dev/coxswain/internal/serving"
 	"coxswain.dev/coxswain/nodeagent/containerd"
 	"coxswain.dev/coxswain/nodeagent/lifecycle"
@@ -51,6 +52,7 @@ type Agent struct {
 	port    int32
 	workers *podworker.Workers
 	probes  *probes.Manager
+	metrics *componentmetrics.Set
 
 	// The parts below are made by Start.
 	cache   cache.Cache
@@ -77,7 +79,9 @@ func New(config Config) (_ *Agent, retErr error) {
 	if err := os.MkdirAll(config.RootDir, 0o755); err != nil {
 		return nil, fmt.Errorf("making the node's directory: %w", err)
 	}
-	a := &Agent{config: config, ready: make(chan struct{}), store: pods.NewStore()}
+	metrics := componentmetrics.New(componentmetrics.Config{Component: componentmetrics.NodeAgent})
+	config.Rest = metrics.Instrument(config.Rest)
+	a := &Agent{config: config, ready: make(chan struct{}), store: pods.NewStore(), metrics: metrics}
 	endpoint := config.RuntimeEndpoint
 	if endpoint == "" {
 		if err := containerd.Available(); err != nil {

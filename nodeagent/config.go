@@ -6,7 +6,6 @@ package nodeagent
 import (
 	"crypto/tls"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 
@@ -76,10 +75,8 @@ type Config struct {
 	ClientCAFile string
 	// Anonymous lets clients without credentials ask, as system:anonymous.
 	Anonymous bool
-	// HealthAddress answers /healthz in plain HTTP; empty does not.
+	// HealthAddress answers /healthz in plain HTTP to whoever asks, and nothing else; empty does not.
 	HealthAddress string
-	// Handlers are further paths of the HTTPS server, by http.ServeMux pattern.
-	Handlers map[string]http.Handler
 }
 
 const (

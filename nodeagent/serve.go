@@ -5,39 +5,33 @@ package nodeagent
 
 import (
 	"fmt"
-	"maps"
 	"net"
+	"net/http"
 	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"coxswain.dev/coxswain/internal/serving"
 	"coxswain.dev/coxswain/nodeagent/server"
 	"coxswain.dev/coxswain/nodeagent/stats"
 )
 
+// How long the API server's word on somebody's rights is good for, as with the kubelet.
+const (
+	allowedFor = 5 * time.Minute
+	deniedFor  = 30 * time.Second
+)
+
 // listen opens the node's servers, so that a taken port is found at once.
 func (a *Agent) listen() error {
 	c := &a.config
 	if len(c.Addresses) > 0 {
-		guard, err := serving.NewGuard(serving.GuardConfig{
-			Rest: c.Rest, ClientCAFile: c.ClientCAFile, Anonymous: c.Anonymous, Attributes: server.Attributes(c.NodeName),
-		})
+		handler, err := a.handler()
 		if err != nil {
 			return err
 		}
-		figures, err := stats.New(stats.Config{
-			NodeName: c.NodeName, Pods: a.store, Runtime: a.runtime, RootDir: c.RootDir, LogsDir: c.LogsDir,
-			CgroupRoot: c.CgroupRoot, Probes: a.probes.Gatherer(), Clock: c.Clock,
-		})
-		if err != nil {
-			return err
-		}
-		handlers := figures.Handlers()
-		maps.Copy(handlers, c.Handlers)
-		a.server, err = serving.New(serving.Config{
-			Addresses: c.Addresses, TLS: c.TLS, Wrap: guard,
-			Handlers: server.Handlers(server.Config{Pods: a.store, Runtime: a.runtime, Handlers: handlers}),
-		})
-		if err != nil {
+		if a.server, err = serving.New(serving.Config{Addresses: c.Addresses, TLS: c.TLS, Handler: handler}); err != nil {
 			return err
 		}
 		if a.port, err = portOf(a.server.Addresses()[0]); err != nil {
@@ -48,8 +42,38 @@ func (a *Agent) listen() error {
 		return nil
 	}
 	var err error
-	a.health, err = serving.New(serving.Config{Addresses: []string{c.HealthAddress}})
+	a.health, err = serving.New(serving.Config{Addresses: []string{c.HealthAddress}, Health: []string{"healthz"}})
 	return err
+}
+
+// handler makes what the node's HTTPS server answers.
+func (a *Agent) handler() (http.Handler, error) {
+	c := &a.config
+	guard, err := serving.NewGuard(serving.GuardConfig{
+		Rest: c.Rest, ClientCAFile: c.ClientCAFile, Anonymous: c.Anonymous, AllowTTL: allowedFor, DenyTTL: deniedFor,
+	})
+	if err != nil {
+		return nil, err
+	}
+	figures, err := stats.New(stats.Config{
+		NodeName: c.NodeName, Pods: a.store, Runtime: a.runtime, RootDir: c.RootDir, LogsDir: c.LogsDir,
+		CgroupRoot: c.CgroupRoot, Probes: a.probes.Gatherer(), Clock: c.Clock,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.metrics.MustRegister(nodeName(c.NodeName))
+	return server.New(server.Config{
+		NodeName: c.NodeName, Guard: guard, Pods: a.store, Runtime: a.runtime,
+		Metrics: a.metrics, Figures: figures.Handlers(), Requests: server.NewRequests(a.metrics),
+	})
+}
+
+// nodeName is the metric by which dashboards join the node's figures with others.
+func nodeName(name string) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "kubelet_node_name", Help: "The node's name. The count is always 1.", ConstLabels: prometheus.Labels{"node": name},
+	}, func() float64 { return 1 })
 }
 
 func portOf(address string) (int32, error) {

@@ -173,15 +173,14 @@ func (p *Proxy) listeners() ([]*serving.Server, error) {
 	if p.cfg.MetricsAddress != "" {
 		server, err := serving.New(serving.Config{
 			Addresses: []string{p.cfg.MetricsAddress},
+			Metrics:   p.metrics,
 			Ready: []serving.Check{{Name: "rules", Check: func(*http.Request) error {
 				if healthy, _ := p.health.healthy(); !healthy {
 					return errors.New("the rules are not up to date")
 				}
 				return nil
 			}}},
-			Handlers: map[string]http.Handler{"/proxyMode": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				_, _ = io.WriteString(w, p.modeName())
-			})},
+			Handlers: map[string]http.Handler{"/proxyMode": serving.Methods(http.HandlerFunc(p.serveMode), http.MethodGet)},
 		})
 		if err != nil {
 			return nil, err
@@ -189,6 +188,13 @@ func (p *Proxy) listeners() ([]*serving.Server, error) {
 		servers = append(servers, server)
 	}
 	return servers, nil
+}
+
+// serveMode answers /proxyMode, which needs no rights: anybody on the machine may see which rules there are.
+func (p *Proxy) serveMode(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	_, _ = io.WriteString(w, p.modeName()) // a client that has gone away needs no answer
 }
 
 // modeName is the back end's name without waiting for Start.

@@ -69,12 +69,12 @@ func (p *Proxy) step(logger klog.Logger) {
 	}
 	start := p.cfg.Clock.Now()
 	if err := p.backend.Apply(changes.List); err != nil {
-		syncFailures.Inc()
+		p.figures.syncFailures.Inc()
 		logger.Error(err, "Changing the rules, comparing everything instead")
 		p.again(logger, p.fullSync(logger))
 		return
 	}
-	partialSyncDuration.Observe(p.cfg.Clock.Since(start).Seconds())
+	p.figures.partialSyncDuration.Observe(p.cfg.Clock.Since(start).Seconds())
 	p.finish(logger, start, changes)
 }
 
@@ -88,10 +88,10 @@ func (p *Proxy) fullSync(logger klog.Logger) error {
 	p.report(logger, changes)
 	start := p.cfg.Clock.Now()
 	if err := p.backend.Sync(model); err != nil {
-		syncFailures.Inc()
+		p.figures.syncFailures.Inc()
 		return err
 	}
-	fullSyncDuration.Observe(p.cfg.Clock.Since(start).Seconds())
+	p.figures.fullSyncDuration.Observe(p.cfg.Clock.Since(start).Seconds())
 	p.synced = start
 	// Connections from before are all looked at.
 	changes.List = changes.List[:0]
@@ -105,17 +105,17 @@ func (p *Proxy) fullSync(logger klog.Logger) error {
 // finish does what follows a change of the rules.
 func (p *Proxy) finish(logger klog.Logger, start time.Time, changes state.Changes) {
 	now := p.cfg.Clock.Now()
-	syncDuration.Observe(now.Sub(start).Seconds())
-	lastSync.Set(float64(now.UnixNano()) / 1e9)
+	p.figures.syncDuration.Observe(now.Sub(start).Seconds())
+	p.figures.lastSync.Set(float64(now.UnixNano()) / 1e9)
 	for _, at := range changes.Triggers {
-		programmingLatency.Observe(now.Sub(at).Seconds())
+		p.figures.programmingLatency.Observe(now.Sub(at).Seconds())
 	}
 	p.health.updated()
 	p.ports.obey(logger, changes.List)
 	if forgotten, err := conntrack.Forget(changes.List); err != nil {
 		logger.Error(err, "Forgetting UDP connections to endpoints that went")
 	} else if forgotten > 0 {
-		conntrackDeleted.Add(float64(forgotten))
+		p.figures.conntrackDeleted.Add(float64(forgotten))
 	}
 	logger.V(2).Info("Rules are up to date", "services", len(changes.List), "took", p.cfg.Clock.Since(start))
 }

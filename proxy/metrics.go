@@ -4,60 +4,50 @@
 package proxy
 
 import (
-	"sync"
+	"slices"
 
-	"k8s.io/component-base/metrics"
-	"k8s.io/component-base/metrics/legacyregistry"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Metrics carry kube-proxy's names, so that its dashboards and alerts work.
-var (
-	syncDuration = metrics.NewHistogram(&metrics.HistogramOpts{
-		Subsystem: "kubeproxy", Name: "sync_proxy_rules_duration_seconds", StabilityLevel: metrics.ALPHA,
-		Help: "Seconds that one change to the rules took", Buckets: metrics.ExponentialBuckets(0.001, 2, 15),
-	})
-	fullSyncDuration = metrics.NewHistogram(&metrics.HistogramOpts{
-		Subsystem: "kubeproxy", Name: "sync_full_proxy_rules_duration_seconds", StabilityLevel: metrics.ALPHA,
-		Help: "Seconds that one comparison of all rules took", Buckets: metrics.ExponentialBuckets(0.001, 2, 15),
-	})
-	partialSyncDuration = metrics.NewHistogram(&metrics.HistogramOpts{
-		Subsystem: "kubeproxy", Name: "sync_partial_proxy_rules_duration_seconds", StabilityLevel: metrics.ALPHA,
-		Help: "Seconds that one incremental change to the rules took", Buckets: metrics.ExponentialBuckets(0.001, 2, 15),
-	})
-	programmingLatency = metrics.NewHistogram(&metrics.HistogramOpts{
-		Subsystem: "kubeproxy", Name: "network_programming_duration_seconds", StabilityLevel: metrics.ALPHA,
-		Help:    "Seconds from a change of endpoints to the rules that obey it",
-		Buckets: metrics.MergeBuckets(metrics.LinearBuckets(0.25, 0.25, 2), metrics.LinearBuckets(1, 1, 59), metrics.LinearBuckets(60, 5, 12), metrics.LinearBuckets(120, 30, 7)),
-	})
-	lastSync = metrics.NewGauge(&metrics.GaugeOpts{
-		Subsystem: "kubeproxy", Name: "sync_proxy_rules_last_timestamp_seconds", StabilityLevel: metrics.ALPHA,
-		Help: "When the rules were last brought up to date",
-	})
-	lastQueued = metrics.NewGauge(&metrics.GaugeOpts{
-		Subsystem: "kubeproxy", Name: "sync_proxy_rules_last_queued_timestamp_seconds", StabilityLevel: metrics.ALPHA,
-		Help: "When a change was last seen",
-	})
-	endpointChanges = metrics.NewCounter(&metrics.CounterOpts{
-		Subsystem: "kubeproxy", Name: "sync_proxy_rules_endpoint_changes_total", StabilityLevel: metrics.ALPHA,
-		Help: "Changes of EndpointSlices seen",
-	})
-	serviceChanges = metrics.NewCounter(&metrics.CounterOpts{
-		Subsystem: "kubeproxy", Name: "sync_proxy_rules_service_changes_total", StabilityLevel: metrics.ALPHA,
-		Help: "Changes of Services seen",
-	})
-	syncFailures = metrics.NewCounter(&metrics.CounterOpts{
-		Subsystem: "kubeproxy", Name: "sync_proxy_rules_nftables_sync_failures_total", StabilityLevel: metrics.ALPHA,
-		Help: "Changes that the kernel refused",
-	})
-	conntrackDeleted = metrics.NewCounter(&metrics.CounterOpts{
-		Subsystem: "coxswain_proxy", Name: "conntrack_entries_deleted_total", StabilityLevel: metrics.ALPHA,
-		Help: "UDP connections forgotten because their endpoint went",
-	})
-)
+// figures are the metrics of one proxy. They carry kube-proxy's names, so that its dashboards and alerts work.
+type figures struct {
+	syncDuration, fullSyncDuration, partialSyncDuration, programmingLatency prometheus.Histogram
+	lastSync, lastQueued                                                    prometheus.Gauge
+	endpointChanges, serviceChanges, syncFailures, conntrackDeleted         prometheus.Counter
+}
 
-// registerMetrics registers once a process: the registry is the process's own,
-// whatever number of proxies it runs.
-var registerMetrics = sync.OnceFunc(func() {
-	legacyregistry.MustRegister(syncDuration, fullSyncDuration, partialSyncDuration, programmingLatency,
-		lastSync, lastQueued, endpointChanges, serviceChanges, syncFailures, conntrackDeleted)
-})
+// newFigures makes the metrics and registers them.
+func newFigures(registry interface{ MustRegister(...prometheus.Collector) }) *figures {
+	f := &figures{
+		syncDuration: seconds("sync_proxy_rules_duration_seconds", "Seconds that one change to the rules took",
+			prometheus.ExponentialBuckets(0.001, 2, 15)),
+		fullSyncDuration: seconds("sync_full_proxy_rules_duration_seconds", "Seconds that one comparison of all rules took",
+			prometheus.ExponentialBuckets(0.001, 2, 15)),
+		partialSyncDuration: seconds("sync_partial_proxy_rules_duration_seconds", "Seconds that one incremental change to the rules took",
+			prometheus.ExponentialBuckets(0.001, 2, 15)),
+		programmingLatency: seconds("network_programming_duration_seconds", "Seconds from a change of endpoints to the rules that follow it",
+			slices.Concat(prometheus.LinearBuckets(0.25, 0.25, 2), prometheus.LinearBuckets(1, 1, 59), prometheus.LinearBuckets(60, 5, 12), prometheus.LinearBuckets(120, 30, 7))),
+		lastSync:        gauge("sync_proxy_rules_last_timestamp_seconds", "When the rules were last brought up to date"),
+		lastQueued:      gauge("sync_proxy_rules_last_queued_timestamp_seconds", "When a change was last seen"),
+		endpointChanges: counter("kubeproxy", "sync_proxy_rules_endpoint_changes_total", "Changes of EndpointSlices seen"),
+		serviceChanges:  counter("kubeproxy", "sync_proxy_rules_service_changes_total", "Changes of Services seen"),
+		syncFailures:    counter("kubeproxy", "sync_proxy_rules_nftables_sync_failures_total", "Changes that the kernel refused"),
+		conntrackDeleted: counter("coxswain_proxy", "conntrack_entries_deleted_total",
+			"UDP connections forgotten because their endpoint went"),
+	}
+	registry.MustRegister(f.syncDuration, f.fullSyncDuration, f.partialSyncDuration, f.programmingLatency,
+		f.lastSync, f.lastQueued, f.endpointChanges, f.serviceChanges, f.syncFailures, f.conntrackDeleted)
+	return f
+}
+
+func seconds(name, help string, buckets []float64) prometheus.Histogram {
+	return prometheus.NewHistogram(prometheus.HistogramOpts{Subsystem: "kubeproxy", Name: name, Help: help, Buckets: buckets})
+}
+
+func gauge(name, help string) prometheus.Gauge {
+	return prometheus.NewGauge(prometheus.GaugeOpts{Subsystem: "kubeproxy", Name: name, Help: help})
+}
+
+func counter(subsystem, name, help string) prometheus.Counter {
+	return prometheus.NewCounter(prometheus.CounterOpts{Subsystem: subsystem, Name: name, Help: help})
+}

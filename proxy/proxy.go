@@ -16,6 +16,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 
+	"coxswain.dev/coxswain/internal/componentmetrics"
 	"coxswain.dev/coxswain/internal/serving"
 	"coxswain.dev/coxswain/proxy/dns"
 	"coxswain.dev/coxswain/proxy/network"
@@ -30,6 +31,9 @@ type Proxy struct {
 	ports  *healthPorts
 	dns    *dns.Server
 	http   []*serving.Server
+
+	metrics *componentmetrics.Set
+	figures *figures
 	// healthz is the listener of the health endpoint, nil when there is none.
 	healthz net.Listener
 
@@ -56,7 +60,8 @@ func New(cfg Config) (*Proxy, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("configuring the proxy: %w", err)
 	}
-	registerMetrics()
+	metrics := componentmetrics.New(componentmetrics.Config{Component: componentmetrics.Proxy})
+	cfg.Rest = metrics.Instrument(cfg.Rest)
 	informers, err := newCache(cfg)
 	if err != nil {
 		return nil, err
@@ -68,6 +73,8 @@ func New(cfg Config) (*Proxy, error) {
 		wake:    make(chan struct{}, 1),
 		tracker: state.NewTracker(state.Node{Name: cfg.NodeName}),
 		nodes:   map[string]*corev1.Node{},
+		metrics: metrics,
+		figures: newFigures(metrics),
 	}
 	p.health = newHealthServer(cfg.Clock)
 	p.ports = newHealthPorts(p.health)

@@ -91,7 +91,7 @@ func (p *Proxy) handler(changed, gone func(any)) toolscache.ResourceEventHandler
 		concerns := p.nodesDirty || p.tracker.Pending()
 		p.mu.Unlock()
 		if concerns {
-			lastQueued.Set(float64(p.cfg.Clock.Now().UnixNano()) / 1e9)
+			p.figures.lastQueued.Set(float64(p.cfg.Clock.Now().UnixNano()) / 1e9)
 			p.poke()
 		}
 	}
@@ -117,22 +117,22 @@ func (p *Proxy) poke() {
 
 func (p *Proxy) serviceChanged(obj any) {
 	p.tracker.SetService(obj.(*corev1.Service))
-	serviceChanges.Inc()
+	p.figures.serviceChanges.Inc()
 }
 
 func (p *Proxy) serviceGone(obj any) {
 	p.tracker.DeleteService(nameOf(obj.(*corev1.Service)))
-	serviceChanges.Inc()
+	p.figures.serviceChanges.Inc()
 }
 
 func (p *Proxy) sliceChanged(obj any) {
 	p.tracker.SetSlice(obj.(*discoveryv1.EndpointSlice))
-	endpointChanges.Inc()
+	p.figures.endpointChanges.Inc()
 }
 
 func (p *Proxy) sliceGone(obj any) {
 	p.tracker.DeleteSlice(obj.(*discoveryv1.EndpointSlice))
-	endpointChanges.Inc()
+	p.figures.endpointChanges.Inc()
 }
 
 func (p *Proxy) podChanged(obj any) { p.tracker.SetPod(obj.(*corev1.Pod)) }

@@ -9,7 +9,6 @@ import (
 	"net"
 	"strconv"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
 	"coxswain.dev/coxswain/cmd/cli"
@@ -46,20 +45,13 @@ func run(ctx context.Context, completed options.Completed) error {
 	}
 	add("controllers", manager)
 	where := completed.Serving()
-	metrics := serving.Config{Gatherers: []prometheus.Gatherer{controllers.Gatherer()}}
-	if where.InsecurePort != 0 {
-		plain := metrics
-		plain.Addresses = []string{net.JoinHostPort("127.0.0.1", strconv.Itoa(where.InsecurePort))}
-		server, err := serving.New(plain)
-		if err != nil {
-			return err
-		}
-		add("metrics", server)
-	}
 	if where.SecurePort != 0 {
-		metrics.Addresses = []string{net.JoinHostPort(where.BindAddress, strconv.Itoa(where.SecurePort))}
 		server, err := endpoint.New(endpoint.Config{
-			Config: metrics, Rest: completed.Config().Rest,
+			Config: serving.Config{
+				Addresses: []string{net.JoinHostPort(where.BindAddress, strconv.Itoa(where.SecurePort))},
+				Metrics:   manager.Gatherer(),
+			},
+			Rest:         completed.Config().Rest,
 			ClientCAFile: where.ClientCAFile, CertFile: where.CertFile, KeyFile: where.KeyFile,
 		})
 		if err != nil {

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/client-go/rest"
 
 	"coxswain.dev/coxswain/internal/pki"
@@ -37,8 +38,11 @@ func New(config Config) (*serving.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	guard := serving.GuardConfig{Rest: config.Rest, ClientCAFile: config.ClientCAFile}
-	if config.Wrap, err = serving.NewGuard(guard); err != nil {
+	config.Guard, err = serving.NewGuard(serving.GuardConfig{
+		Rest: config.Rest, ClientCAFile: config.ClientCAFile,
+		AlwaysAllowGroups: []string{user.SystemPrivilegedGroup}, // as with Kubernetes' programs; it helps while the API server is down
+	})
+	if err != nil {
 		return nil, err
 	}
 	config.TLS = &tls.Config{

@@ -10,9 +10,7 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
-	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"coxswain.dev/coxswain/cmd/cli"
 	"coxswain.dev/coxswain/cmd/endpoint"
@@ -48,7 +46,7 @@ func run(ctx context.Context, completed options.Completed) error {
 		server, err := endpoint.New(endpoint.Config{
 			Config: serving.Config{
 				Addresses: []string{net.JoinHostPort(where.BindAddress, strconv.Itoa(where.SecurePort))},
-				Gatherers: []prometheus.Gatherer{metrics.Registry},
+				Metrics:   decide.Gatherer(),
 				Handlers:  Handlers(decide),
 			},
 			Rest:         completed.Config().Rest,

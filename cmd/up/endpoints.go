@@ -10,11 +10,8 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"coxswain.dev/coxswain/apiserver/bootstrap/policy"
 	"coxswain.dev/coxswain/cmd/endpoint"
-	"coxswain.dev/coxswain/controllers"
 	"coxswain.dev/coxswain/internal/lifecycle"
 	"coxswain.dev/coxswain/internal/pki"
 	"coxswain.dev/coxswain/internal/serving"
@@ -49,10 +46,6 @@ func serverTLS(pair *pki.Pair) *tls.Config {
 		ClientAuth:   tls.RequestClientCert, // verified by the node's guard, which also accepts tokens
 		Certificates: []tls.Certificate{*endpoint.Certificate(pair)},
 	}
-}
-
-func controllerMetrics() []prometheus.Gatherer {
-	return []prometheus.Gatherer{controllers.Gatherer()}
 }
 
 // together makes one part of several.

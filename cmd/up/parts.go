@@ -5,7 +5,6 @@ package up
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -120,8 +119,7 @@ func installCRD(ctx context.Context, admin client.Client, wanted *apiextensionsv
 	return err
 }
 
-// newControllers configures the controller manager and its two addresses: HTTPS that asks for rights, and plain HTTP on
-// loopback for metrics, as kube-controller-manager once had it.
+// newControllers configures the controller manager and its HTTPS endpoint.
 func (c *cluster) newControllers(context.Context) (lifecycle.Component, error) {
 	config := controllers.NewConfig()
 	config.Rest = c.as(policy.ControllerManager)
@@ -138,18 +136,11 @@ func (c *cluster) newControllers(context.Context) (lifecycle.Component, error) {
 	if err != nil {
 		return nil, err
 	}
-	insecure, err := serving.New(serving.Config{
-		Addresses: []string{c.loopback(10252)},
-		Gatherers: controllerMetrics(),
-	})
+	endpoint, err := c.guarded(10257, serving.Config{Metrics: manager.Gatherer()})
 	if err != nil {
 		return nil, err
 	}
-	secure, err := c.guarded(10257, serving.Config{Gatherers: controllerMetrics()})
-	if err != nil {
-		return nil, errors.Join(err, insecure.Close())
-	}
-	return together(manager, insecure, secure), nil
+	return together(manager, endpoint), nil
 }
 
 // newScheduler configures the scheduler and its HTTPS endpoint.
@@ -159,7 +150,7 @@ func (c *cluster) newScheduler(context.Context) (lifecycle.Component, error) {
 	if err != nil {
 		return nil, err
 	}
-	endpoint, err := c.guarded(10259, serving.Config{Gatherers: controllerMetrics(), Handlers: map[string]http.Handler{scheduler.DebugPath: decide.Handler()}})
+	endpoint, err := c.guarded(10259, serving.Config{Metrics: decide.Gatherer(), Handlers: map[string]http.Handler{scheduler.DebugPath: decide.Handler()}})
 	if err != nil {
 		return nil, err
 	}

@@ -45,10 +45,8 @@ type Options struct {
 
 // Serving is where the manager answers /healthz and /metrics.
 type Serving struct {
-	BindAddress string
-	SecurePort  int
-	// InsecurePort is plain HTTP on loopback; 0 turns it off.
-	InsecurePort int
+	BindAddress  string
+	SecurePort   int
 	CertFile     string
 	KeyFile      string
 	ClientCAFile string
@@ -57,7 +55,7 @@ type Serving struct {
 // New returns the defaults of kube-controller-manager.
 func New() *Options {
 	return &Options{
-		Serving:         Serving{BindAddress: "127.0.0.1", SecurePort: 10257, InsecurePort: 10252},
+		Serving:         Serving{BindAddress: "127.0.0.1", SecurePort: 10257},
 		Controllers:     []string{"*"},
 		SigningDuration: 365 * 24 * time.Hour,
 		LeaderElect:     true,
@@ -85,7 +83,6 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 func (s *Serving) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&s.BindAddress, "bind-address", s.BindAddress, "Address of the secure port.")
 	flags.IntVar(&s.SecurePort, "secure-port", s.SecurePort, "Port for HTTPS; 0 turns it off.")
-	flags.IntVar(&s.InsecurePort, "port", s.InsecurePort, "Port on loopback for plain HTTP without authentication; 0 turns it off.")
 	flags.StringVar(&s.CertFile, "tls-cert-file", s.CertFile, "Serving certificate; one is made when it is not given.")
 	flags.StringVar(&s.KeyFile, "tls-private-key-file", s.KeyFile, "Key of --tls-cert-file.")
 	flags.StringVar(&s.ClientCAFile, "client-ca-file", s.ClientCAFile, "Authorities of client certificates.")
@@ -259,10 +256,8 @@ func (o *Options) Validate() []error {
 	if (o.Serving.CertFile == "") != (o.Serving.KeyFile == "") {
 		errs = append(errs, errors.New("--tls-cert-file and --tls-private-key-file go together"))
 	}
-	for flag, port := range map[string]int{"--secure-port": o.Serving.SecurePort, "--port": o.Serving.InsecurePort} {
-		if port < 0 || port > 65535 {
-			errs = append(errs, fmt.Errorf("%s: %d is not between 0 and 65535", flag, port))
-		}
+	if port := o.Serving.SecurePort; port < 0 || port > 65535 {
+		errs = append(errs, fmt.Errorf("--secure-port: %d is not between 0 and 65535", port))
 	}
 	if o.LeaderElect && (o.Election.RenewDeadline >= o.Election.Lease || o.Election.Period >= o.Election.RenewDeadline) {
 		errs = append(errs, errors.New("--leader-elect-retry-period must be shorter than --leader-elect-renew-deadline, and that shorter than --leader-elect-lease-duration"))

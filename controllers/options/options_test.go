@@ -23,7 +23,7 @@ func TestValidate(t *testing.T) {
 		{"ranges that are none", []string{"--cluster-cidr=10.0.0.0", "--service-cluster-ip-range=x"}, []string{"--cluster-cidr", "--service-cluster-ip-range"}},
 		{"allocation without a range", []string{"--allocate-node-cidrs"}, []string{"needs --cluster-cidr"}},
 		{"half an authority", []string{"--cluster-signing-cert-file=ca.crt"}, []string{"go together"}},
-		{"several faults at once", []string{"--secure-port=70000", "--port=-1"}, []string{"--secure-port", "--port"}},
+		{"several faults at once", []string{"--secure-port=70000", "--cluster-signing-cert-file=only"}, []string{"--secure-port", "--cluster-signing-key-file"}},
 		{"a lease that ends before it is renewed", []string{"--leader-elect-lease-duration=5s"}, []string{"--leader-elect-lease-duration"}},
 	}
 	for _, test := range tests {

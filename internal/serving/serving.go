@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,28 +18,27 @@ import (
 	"coxswain.dev/coxswain/internal/bytetimeout"
 )
 
-// Check is one named health check; nil means well.
-type Check struct {
-	Name  string
-	Check func(*http.Request) error
-}
-
 // Config describes a server.
 type Config struct {
 	// Addresses to listen on, host:port. A port of 0 picks a free one.
 	Addresses []string
 	// TLS, when set, makes the server speak HTTPS only.
 	TLS *tls.Config
-	// Live and Ready are asked by /livez (and /healthz) and /readyz.
-	Live, Ready []Check
-	// Handlers are further paths, by http.ServeMux pattern.
-	Handlers map[string]http.Handler
-	// Gatherers are registries that /metrics shows beside the one that all Kubernetes components share.
-	Gatherers []prometheus.Gatherer
 	// WriteByteTimeout is how long a client may accept no byte of its answer; zero means bytetimeout.Default.
 	WriteByteTimeout time.Duration
-	// Wrap, when set, stands before every path but the health checks (authentication and authorisation).
-	Wrap func(http.Handler) http.Handler
+	// Handler answers everything, and what follows is not looked at. Nil makes the usual paths.
+	Handler http.Handler
+
+	// Health are the kinds of health checks that are answered; nil means healthz, livez and readyz.
+	Health []string
+	// Live and Ready are asked by /livez (and /healthz) and /readyz.
+	Live, Ready []Check
+	// Metrics are shown at /metrics; nil shows none, there or at /metrics/slis.
+	Metrics prometheus.Gatherer
+	// Handlers are further paths, by http.ServeMux pattern.
+	Handlers map[string]http.Handler
+	// Guard, when set, stands before every path but the health checks.
+	Guard *Guard
 }
 
 // Server is a lifecycle.Component.
@@ -139,47 +137,35 @@ func (s *Server) Close() error {
 }
 
 func (s *Server) handler() http.Handler {
-	guarded := http.NewServeMux()
-	guarded.Handle("/metrics", metricsHandler(s.config.Gatherers))
+	if s.config.Handler != nil {
+		return s.config.Handler
+	}
+	checks, mux, guarded := NewHealth(), http.NewServeMux(), http.NewServeMux()
+	kinds := s.config.Health
+	if kinds == nil {
+		kinds = []string{"healthz", "livez", "readyz"}
+	}
+	for _, kind := range kinds {
+		asked := s.config.Live
+		if kind == "readyz" {
+			asked = slices.Concat(s.config.Live, s.config.Ready)
+		}
+		handler := Methods(checks.Handler(kind, asked...), http.MethodGet, http.MethodHead)
+		mux.Handle("/"+kind, handler)
+		mux.Handle("/"+kind+"/", handler)
+	}
+	if s.config.Metrics != nil {
+		guarded.Handle("/metrics", Methods(Metrics(s.config.Metrics), http.MethodGet, http.MethodHead))
+		guarded.Handle("/metrics/slis", Methods(Metrics(checks.SLIs()), http.MethodGet, http.MethodHead))
+	}
 	for pattern, handler := range s.config.Handlers {
 		guarded.Handle(pattern, handler)
 	}
 	var inner http.Handler = guarded
-	if s.config.Wrap != nil {
-		inner = s.config.Wrap(inner)
+	refused := http.NotFoundHandler()
+	if s.config.Guard != nil {
+		inner, refused = s.config.Guard.Wrap(inner), s.config.Guard.Wrap(refused)
 	}
-	mux := http.NewServeMux()
 	mux.Handle("/", inner)
-	mux.Handle("/healthz", health("healthz", s.config.Live))
-	mux.Handle("/livez", health("livez", s.config.Live))
-	mux.Handle("/readyz", health("readyz", slices.Concat(s.config.Live, s.config.Ready)))
-	return mux
-}
-
-// health answers as Kubernetes components do: "ok", or with ?verbose or on failure a line a check.
-func health(name string, checks []Check) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var lines strings.Builder
-		well := true
-		for _, check := range checks {
-			if err := check.Check(r); err != nil {
-				well = false
-				fmt.Fprintf(&lines, "[-]%s failed: %v\n", check.Name, err)
-				continue
-			}
-			fmt.Fprintf(&lines, "[+]%s ok\n", check.Name)
-		}
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		_, verbose := r.URL.Query()["verbose"]
-		switch {
-		case !well:
-			w.WriteHeader(http.StatusInternalServerError)
-			fmt.Fprintf(w, "%s%s check failed\n", &lines, name)
-		case verbose:
-			fmt.Fprintf(w, "%s%s check passed\n", &lines, name)
-		default:
-			_, _ = w.Write([]byte("ok")) // a client that has gone away needs no answer
-		}
-	})
+	return ExactPaths(mux, refused)
 }

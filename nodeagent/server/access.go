@@ -13,44 +13,74 @@ import (
 	"coxswain.dev/coxswain/internal/serving"
 )
 
-// Attributes are the questions that the API server is asked about a request to the node nodeName: first the fine-grained
-// subresource (KEP-2862), then nodes/proxy, which covers everything that has no subresource of its own.
-func Attributes(nodeName string) func(user.Info, *http.Request) []authorizer.Attributes {
+// rights are the subresources of the node that a path and everything below it stand for; any of them allows a request
+// (KEP-2862, and the kubelet's documentation of authorization). The longest path decides. Where a right was split off from
+// nodes/proxy, that one still allows.
+var rights = []struct {
+	path         string
+	subresources []string
+}{
+	{"/", []string{"proxy"}},
+	{"/checkpoint", []string{"checkpoint"}},
+	{"/configz", []string{"configz", "proxy"}},
+	{"/flagz", []string{"configz"}},
+	{"/healthz", []string{"healthz", "proxy"}},
+	{"/logs", []string{"log"}},
+	{"/metrics", []string{"metrics"}},
+	{"/pods", []string{"pods", "proxy"}},
+	{"/runningpods", []string{"pods", "proxy"}},
+	{"/stats", []string{"stats"}},
+	{"/statusz", []string{"statusz"}},
+}
+
+// rightsTo are the subresources for a path, or a pattern of paths.
+func rightsTo(path string) []string {
+	var longest int
+	var found []string
+	for _, right := range rights {
+		below := strings.HasPrefix(path, strings.TrimSuffix(right.path, "/")+"/")
+		if (path == right.path || below) && len(right.path) > longest {
+			longest, found = len(right.path), right.subresources
+		}
+	}
+	return found
+}
+
+// questions ask about a path of the node called nodeName. The verb follows from the method, but for streams: those need
+// create, whatever opens them, since a right to read must not become one to run commands. (The kubelet asks for get where
+// a websocket opens a stream, with which nodes/proxy get is enough to run anything on the node.)
+func questions(nodeName, path string, stream bool) serving.Questions {
+	subresources := rightsTo(path)
 	return func(u user.Info, r *http.Request) []authorizer.Attributes {
-		var questions []authorizer.Attributes
-		for _, subresource := range subresources(r.URL.Path) {
-			questions = append(questions, authorizer.AttributesRecord{
-				User:            u,
-				Verb:            serving.Verb(r.Method),
-				APIVersion:      "v1",
-				Resource:        "nodes",
-				Subresource:     subresource,
-				Name:            nodeName,
-				ResourceRequest: true,
-				Path:            r.URL.Path,
+		verb := verbOf(r.Method)
+		if stream {
+			verb = "create"
+		}
+		var asked []authorizer.Attributes
+		for _, subresource := range subresources {
+			asked = append(asked, authorizer.AttributesRecord{
+				User: u, Verb: verb, APIVersion: "v1", Resource: "nodes", Subresource: subresource, Name: nodeName,
+				ResourceRequest: true, Path: r.URL.Path,
 			})
 		}
-		return questions
+		return asked
 	}
 }
 
-func subresources(path string) []string {
-	for _, rule := range []struct {
-		prefix       string
-		subresources []string
-	}{
-		{"/stats", []string{"stats"}},
-		{"/metrics", []string{"metrics"}},
-		{"/logs", []string{"log"}},
-		{"/checkpoint", []string{"checkpoint"}},
-		{"/pods", []string{"pods", "proxy"}},
-		{"/runningpods", []string{"pods", "proxy"}},
-		{"/healthz", []string{"healthz", "proxy"}},
-		{"/configz", []string{"configz", "proxy"}},
-	} {
-		if path == rule.prefix || strings.HasPrefix(path, rule.prefix+"/") {
-			return rule.subresources
-		}
+// verbOf is the API's verb for a method. Other methods have none, which only a right to every verb covers.
+func verbOf(method string) string {
+	switch method {
+	case http.MethodGet:
+		return "get"
+	case http.MethodPost:
+		return "create"
+	case http.MethodPut:
+		return "update"
+	case http.MethodPatch:
+		return "patch"
+	case http.MethodDelete:
+		return "delete"
+	default:
+		return ""
 	}
-	return []string{"proxy"}
 }

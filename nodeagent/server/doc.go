@@ -5,5 +5,7 @@
 // call. Streams (exec, attach, port-forward) are relayed to the container runtime, which serves them itself; logs are
 // read from the files that the runtime writes; figures come from handlers that the statistics package gives.
 //
-// Who may call what is asked of the API server: each path stands for a subresource of the node, as in the kubelet.
+// Nothing is open. Each path stands for a subresource of the node (access.go, a table), and who may call it is asked of the
+// API server; streams need the right to create. The right belongs to the pattern that serves a request, so there is no way
+// to write a path that is judged as one and served as another.
 package server

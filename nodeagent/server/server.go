@@ -11,11 +11,13 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 
+	"coxswain.dev/coxswain/internal/serving"
 	"coxswain.dev/coxswain/nodeagent/pods"
 	"coxswain.dev/coxswain/nodeagent/runtime"
 )
@@ -27,36 +29,20 @@ type Runtime interface {
 	ExecSync(ctx context.Context, id string, command []string, timeout time.Duration) (runtime.ExecResult, error)
 }
 
-// Config is what the server shows.
+// Config is what the server shows, and to whom. Guard is needed.
 type Config struct {
-	Pods    pods.Source
-	Runtime Runtime
-	// Handlers are further paths, by http.ServeMux pattern: statistics and metrics.
-	Handlers map[string]http.Handler
-}
-
-// Handlers are all paths of the node but health checks and /metrics, for serving.Config.
-func Handlers(config Config) map[string]http.Handler {
-	s := &server{config}
-	handlers := map[string]http.Handler{
-		"GET /pods":  http.HandlerFunc(s.pods),
-		"GET /pods/": http.HandlerFunc(s.pods),
-		"GET /containerLogs/{namespace}/{pod}/{container}": http.HandlerFunc(s.logs),
-		"POST /run/{namespace}/{pod}/{container}":          http.HandlerFunc(s.runCommand),
-		"POST /run/{namespace}/{pod}/{uid}/{container}":    http.HandlerFunc(s.runCommand),
-	}
-	for _, method := range []string{"GET", "POST"} { // WebSocket upgrades are GETs
-		handlers[method+" /exec/{namespace}/{pod}/{container}"] = http.HandlerFunc(s.exec)
-		handlers[method+" /exec/{namespace}/{pod}/{uid}/{container}"] = http.HandlerFunc(s.exec)
-		handlers[method+" /attach/{namespace}/{pod}/{container}"] = http.HandlerFunc(s.attach)
-		handlers[method+" /attach/{namespace}/{pod}/{uid}/{container}"] = http.HandlerFunc(s.attach)
-		handlers[method+" /portForward/{namespace}/{pod}"] = http.HandlerFunc(s.portForward)
-		handlers[method+" /portForward/{namespace}/{pod}/{uid}"] = http.HandlerFunc(s.portForward)
-	}
-	for pattern, handler := range config.Handlers {
-		handlers[pattern] = handler
-	}
-	return handlers
+	NodeName string
+	Guard    Guard
+	Pods     pods.Source
+	Runtime  Runtime
+	// Checks are asked by /healthz, beside "ping".
+	Checks []serving.Check
+	// Metrics are shown at /metrics; nil shows none.
+	Metrics prometheus.Gatherer
+	// Figures are the handlers of statistics and of further metrics, by path.
+	Figures map[string]http.Handler
+	// Requests, when set, counts what the server is asked.
+	Requests *Requests
 }
 
 type server struct {

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strconv"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/proxy"
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 )
@@ -140,8 +141,11 @@ type responder struct {
 	r *http.Request
 }
 
-// Error implements proxy.ErrorResponder.
+// Error implements proxy.ErrorResponder. A request that asks for no upgrade is the client's error.
 func (r responder) Error(_ http.ResponseWriter, _ *http.Request, err error) {
+	if apierrors.IsBadRequest(err) {
+		err = fail(http.StatusBadRequest, "%s", err.Error())
+	}
 	answer(r.w, r.r, err)
 }
 

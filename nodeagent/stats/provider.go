@@ -95,15 +95,15 @@ func (p *Provider) Ready() <-chan struct{} { return p.ready }
 // Machine describes the hardware: cores, memory, identifiers. It is read once.
 func (p *Provider) Machine() (*model.MachineInfo, error) { return p.config.Meter.Machine() }
 
-// Handlers are the paths to serve, by http.ServeMux pattern.
+// Handlers are the paths to serve to GET requests.
 func (p *Provider) Handlers() map[string]http.Handler {
 	handlers := map[string]http.Handler{
-		"GET /stats/summary":    http.HandlerFunc(p.serveSummary),
-		"GET /metrics/resource": p.resourceHandler(),
-		"GET /metrics/cadvisor": p.cadvisorHandler(),
+		"/stats/summary":    http.HandlerFunc(p.serveSummary),
+		"/metrics/resource": p.resourceHandler(),
+		"/metrics/cadvisor": p.cadvisorHandler(),
 	}
 	if p.config.Probes != nil {
-		handlers["GET /metrics/probes"] = exposition(p.config.Probes)
+		handlers["/metrics/probes"] = exposition(p.config.Probes)
 	}
 	return handlers
 }

@@ -15,9 +15,9 @@ import (
 
 	"github.com/coredns/coredns/core/dnsserver"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"k8s.io/client-go/kubernetes"
 
+	"coxswain.dev/coxswain/internal/componentmetrics"
 	"coxswain.dev/coxswain/internal/serving"
 )
 
@@ -136,9 +136,12 @@ func (s *Server) stop(metrics *http.Server) {
 	s.close()
 }
 
-// figuresHandler serves what CoreDNS's plugins register, which is one a process.
+// figuresHandler serves what CoreDNS's plugins count. They do so in the process's default registry, as etcd does.
 func figuresHandler() http.Handler {
+	metrics := componentmetrics.New(componentmetrics.Config{
+		Component: componentmetrics.DNS, Shared: []prometheus.Gatherer{prometheus.DefaultGatherer},
+	})
 	mux := http.NewServeMux()
-	mux.Handle("/metrics", promhttp.HandlerFor(prometheus.DefaultGatherer, promhttp.HandlerOpts{}))
+	mux.Handle("/metrics", serving.Methods(serving.Metrics(metrics), http.MethodGet))
 	return mux
 }

@@ -84,7 +84,7 @@ var _ = Describe("The six parts as six processes", Serial, func() {
 		start(binary, dir, "controller-manager", "--kubeconfig="+filepath.Join(dir, "controller-manager.conf"), "--allocate-node-cidrs",
 			"--cluster-cidr="+pods, "--service-cluster-ip-range="+services, "--root-ca-file="+pki("ca.crt"),
 			"--cluster-signing-cert-file="+pki("ca.crt"), "--cluster-signing-key-file="+pki("ca.key"),
-			fmt.Sprintf("--secure-port=%d", ports[3]), "--port=0", "--leader-elect=false")
+			fmt.Sprintf("--secure-port=%d", ports[3]), "--leader-elect=false")
 		start(binary, dir, "scheduler", "--kubeconfig="+filepath.Join(dir, "scheduler.conf"), fmt.Sprintf("--secure-port=%d", ports[4]), "--leader-elect=false")
 		start(binary, dir, "node-agent", "--kubeconfig="+filepath.Join(dir, "node-apart.conf"), "--hostname-override=apart", "--node-ip="+address,
 			"--root-dir="+filepath.Join(dir, "node"), "--state-dir="+runtime.State, "--pod-bridge=coxap-pods", "--cgroup-root=/coxswain-apart",

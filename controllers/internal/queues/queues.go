@@ -17,10 +17,10 @@ const refresh = 30 * time.Second
 func New[T comparable](name string, limiter workqueue.TypedRateLimiter[T]) workqueue.TypedRateLimitingInterface[T] {
 	slow := slowTicks{clock.RealClock{}}
 	return workqueue.NewTypedRateLimitingQueueWithConfig(limiter, workqueue.TypedRateLimitingQueueConfig[T]{
-		Name: name, Clock: slow,
+		Name: name, Clock: slow, MetricsProvider: counted,
 		DelayingQueue: workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[T]{
-			Name: name, Clock: slow,
-			Queue: workqueue.NewTypedWithConfig(workqueue.TypedQueueConfig[T]{Name: name, Clock: slow}),
+			Name: name, Clock: slow, MetricsProvider: counted,
+			Queue: workqueue.NewTypedWithConfig(workqueue.TypedQueueConfig[T]{Name: name, Clock: slow, MetricsProvider: counted}),
 		}),
 	})
 }
