@@ -178,9 +178,9 @@ func (b *builder) prepare() error {
 		chain := genericapiserver.DefaultBuildHandlerChain(b.requests.wrap(lists.Wrap(api), c.LongRunningFunc), c)
 		return b.drain.wrap(bytetimeout.Handler(chain, b.config.Serving.WriteByteTimeout))
 	}
-	b.generic.LoopbackClientConfig = b.server.ConfigFor(&user.DefaultInfo{
+	b.generic.LoopbackClientConfig = b.server.metrics.Instrument(b.server.ConfigFor(&user.DefaultInfo{
 		Name: user.APIServerUser, Groups: []string{user.SystemPrivilegedGroup},
-	})
+	}))
 	protobufConfig := *b.generic.LoopbackClientConfig
 	protobufConfig.ContentType = runtime.ContentTypeProtobuf
 	if b.client, err = kubernetes.NewForConfig(&protobufConfig); err != nil {

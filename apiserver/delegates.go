@@ -43,6 +43,7 @@ func (b *builder) aggregator(builtIn *genericapiserver.GenericAPIServer, custom 
 	own := b.delegate(aggregatorscheme.Codecs, aggregatorOpenAPI(), aggregatorapiserver.DefaultAPIResourceConfigSource())
 	own.RESTOptionsGetter = b.getter(aggregatorCodec, groupPrefix)
 	b.checks(own)
+	own.EnableMetrics = false // serveMetrics, below, in place of the library's
 	config := &aggregatorapiserver.Config{
 		GenericConfig: &genericapiserver.RecommendedConfig{Config: *own, SharedInformerFactory: b.informers},
 		ExtraConfig: aggregatorapiserver.ExtraConfig{
@@ -58,6 +59,7 @@ func (b *builder) aggregator(builtIn *genericapiserver.GenericAPIServer, custom 
 	if err != nil {
 		return nil, err
 	}
+	b.server.serveMetrics(aggregator.GenericAPIServer.Handler.NonGoRestfulMux)
 	return aggregator, b.registerAPIServices(aggregator, custom)
 }
 

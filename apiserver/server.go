@@ -21,12 +21,14 @@ import (
 
 	"coxswain.dev/coxswain/apis"
 	"coxswain.dev/coxswain/apiserver/metricsapi"
+	"coxswain.dev/coxswain/internal/componentmetrics"
 )
 
 // Server is an API server.
 type Server struct {
-	config Config
-	ready  chan struct{}
+	config  Config
+	ready   chan struct{}
+	metrics *componentmetrics.Set
 
 	// handler is the whole chain of filters and servers; set once it can take requests.
 	handler  atomic.Pointer[http.Handler]
@@ -61,7 +63,7 @@ func New(config Config) (*Server, error) {
 	if len(config.Store.Servers) == 0 && config.Store.Embedded.Dir == "" {
 		return nil, errors.New("the API server needs a data directory or the addresses of an etcd cluster")
 	}
-	return &Server{config: config, ready: make(chan struct{}), handling: make(chan struct{})}, nil
+	return &Server{config: config, ready: make(chan struct{}), handling: make(chan struct{}), metrics: newMetrics(config)}, nil
 }
 
 // Ready is closed when the server answers every request that it ever will (/readyz says ok).
