@@ -31,6 +31,7 @@ import (
 	"coxswain.dev/coxswain/proxy/dns"
 	"coxswain.dev/coxswain/proxy/network"
 	"coxswain.dev/coxswain/proxy/state"
+	"coxswain.dev/coxswain/test/endpoints"
 	"coxswain.dev/coxswain/test/env"
 )
 
@@ -416,6 +417,13 @@ func (n *node) routes() {
 		_ = response.Body.Close()
 		if response.StatusCode != http.StatusOK || !strings.Contains(string(body), want) {
 			n.Errorf("%s: %s, and no %s", path, response.Status, want)
+		}
+		for suffix, endpoint := range map[string]string{"10249/metrics": endpoints.Proxy, "9153/metrics": endpoints.DNS} {
+			if strings.HasSuffix(path, suffix) {
+				for _, problem := range endpoints.Problems(endpoint, string(body)) {
+					n.Error(problem)
+				}
+			}
 		}
 	}
 }
