@@ -6,6 +6,7 @@ package quantities
 import (
 	"fmt"
 	"math"
+	"math/big"
 	"reflect"
 	"strconv"
 	"strings"
@@ -28,8 +29,11 @@ const (
 // maxBits is the length of the largest number of MaxDigits digits.
 var maxBits = int(math.Ceil(MaxDigits * math.Log2(10)))
 
-// message tells what InBounds demands. What the client wrote is not repeated with it: it has been rounded already.
-var message = fmt.Sprintf("quantities must have an exponent between -%d and %d and at most %d digits", MaxExponent, MaxExponent, MaxDigits)
+// What is wrong with a quantity. What the client wrote is not repeated with it: it has been rounded already.
+var (
+	outOfBounds = fmt.Sprintf("quantities must have an exponent between -%d and %d and at most %d digits", MaxExponent, MaxExponent, MaxDigits)
+	unwritable  = "multiples of 10^21 must be written with an exponent, such as 1e21"
+)
 
 // Check returns an error for each quantity in obj, a pointer to a struct or a struct, that is out of bounds, at most
 // ten. Quantities are found in exported fields, slices, maps and pointers at any depth; those in fields of interface
@@ -48,8 +52,9 @@ func allInBounds(obj any) bool {
 	return w.left == 1
 }
 
-// Cap puts a quantity that is just out of bounds, and cheap to work with, in the place of each one in obj, a pointer to a
-// struct, that is out of bounds; nothing times any power of ten becomes nothing. Decoders call it, since what lies
+// Cap makes the quantities of obj, a pointer to a struct, such that they can be worked with at little cost. In the place
+// of each that is out of bounds it puts one that is just out of bounds; nothing times any power of ten becomes nothing; and
+// what could not be written without an exponent will be written with one (1000E as 1e21). Decoders call it, since what lies
 // between them and the refusal (defaults, conversions, the tracking of fields) reads, compares and prints quantities, as
 // does whoever reads what an older server has stored. It returns whether all are in bounds now, and must not be called
 // while others use obj.
@@ -65,7 +70,15 @@ func capValue(v reflect.Value, p *plan) bool {
 	inBounds := true
 	switch p.kind {
 	case reflect.Invalid:
-		if q := v.Interface().(resource.Quantity); !InBounds(q) {
+		q := v.Interface().(resource.Quantity)
+		switch check(q) {
+		case "":
+			return true
+		case unwritable:
+			q.Format = resource.DecimalExponent
+			v.Set(reflect.ValueOf(q))
+			return true
+		default:
 			v.Set(reflect.ValueOf(capped(q.Sign())))
 			return q.Sign() == 0
 		}
@@ -99,7 +112,9 @@ func capped(sign int) resource.Quantity {
 	if sign == 0 {
 		return resource.Quantity{}
 	}
-	return *resource.NewScaledQuantity(int64(sign), MaxExponent+1)
+	q := resource.NewScaledQuantity(int64(sign), MaxExponent+1)
+	q.Format = resource.DecimalExponent // in any other it would be written without its exponent
+	return *q
 }
 
 // find returns the first errors.
@@ -109,18 +124,41 @@ func find(obj any, most int) field.ErrorList {
 	return w.errs
 }
 
-// InBounds is whether q is a number that can be computed with.
-func InBounds(q resource.Quantity) bool {
+// InBounds is whether q is a number that can be computed with, and be written.
+func InBounds(q resource.Quantity) bool { return check(q) == "" }
+
+// check returns what is wrong with q, empty if nothing.
+func check(q resource.Quantity) string {
 	d := q.AsDec() // of our copy; no digits are computed
-	if scale := d.Scale(); scale < -MaxExponent || scale > MaxExponent {
-		return false
+	scale, unscaled := int(d.Scale()), d.UnscaledBig()
+	if scale < -MaxExponent || scale > MaxExponent || unscaled.BitLen() > maxBits {
+		return outOfBounds
 	}
-	if d.UnscaledBig().BitLen() > maxBits {
-		return false
+	switch q.Format {
+	case resource.DecimalSI:
+		if multipleOf(unscaled, largestSuffix+3+scale) {
+			return unwritable
+		}
+	case resource.DecimalExponent:
+		// The library reads exponents modulo 2^32 and may keep the text beside the number: 1e4294967296 is 1 to itself,
+		// and something else to everybody who reads what it writes.
+		if !exponentInBounds(q.String()) {
+			return outOfBounds
+		}
 	}
-	// The library reads exponents modulo 2^32 and may keep the text beside the number: 1e4294967296 is 1 to itself, and
-	// something else to everybody who reads what it writes.
-	return q.Format != resource.DecimalExponent || exponentInBounds(q.String())
+	return ""
+}
+
+// largestSuffix is the exponent of E. The library writes thousands of E and more without any suffix: 1000E as 1.
+const largestSuffix = 18
+
+// multipleOf is whether n is a multiple of 10^exponent, other than 0.
+func multipleOf(n *big.Int, exponent int) bool {
+	if n.Sign() == 0 || exponent > 0 && n.BitLen() < exponent*3 {
+		return false // as nearly always: it is less than 8^exponent
+	}
+	power := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(max(exponent, 0))), nil)
+	return power.Rem(n, power).Sign() == 0
 }
 
 func exponentInBounds(text string) bool {
@@ -179,12 +217,13 @@ func (w *walk) value(v reflect.Value, p *plan, at *field.Path) {
 }
 
 func (w *walk) quantity(q resource.Quantity, at *field.Path) {
-	if InBounds(q) {
+	wrong := check(q)
+	if wrong == "" {
 		return
 	}
 	w.left--
 	if w.named {
-		w.errs = append(w.errs, field.Invalid(at, field.OmitValueType{}, message))
+		w.errs = append(w.errs, field.Invalid(at, field.OmitValueType{}, wrong))
 	}
 }
 

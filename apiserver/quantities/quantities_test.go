@@ -30,7 +30,7 @@ var (
 	}
 	ordinary = []string{
 		"0", "1", "-1", "100m", "1500m", "0.5", "1n", "0.1n", "1e-9", "1e-30", "1e-2147483646", "16Gi", "1.5Ei", "9223372036854775807",
-		"-9223372036854775808", "1E", "10000000000000E", "1e30", "1e99", "1e100", "1.00000000000000000000001e100", "12345678901234567890Ei",
+		"-9223372036854775808", "1E", "999E", "1001E", "1e21", "1000000000000000000001", "1e30", "1e99", "1e100", "1.00000000000000000000001e100", "12345678901234567890Ei",
 		strings.Repeat("9", 100), "1." + strings.Repeat("9", 100),
 	}
 )
@@ -248,6 +248,27 @@ func TestCappedQuantitiesAreCheapAndStillOutOfBounds(t *testing.T) {
 	Cap(nil)
 	Cap((*corev1.Pod)(nil))
 	Cap(&corev1.ConfigMap{})
+}
+
+// TestNumbersWithoutASuffixAreWrittenWithAnExponent holds what the library loses: it writes 1000E as 1.
+func TestNumbersWithoutASuffixAreWrittenWithAnExponent(t *testing.T) {
+	for text, want := range map[string]string{
+		"1000E": "1e21", "10000000000000E": "10e30", "-1000000000000000000000": "-1e21", "1" + strings.Repeat("0", 30): "1e30",
+		"999E": "999E", "1000P": "1E", "1000000000000000000001": "1000000000000000000001", "1e21": "1e21",
+		"1024Ei": "9223372036854775807", // BinarySI has always been capped there
+	} {
+		node := &corev1.Node{Status: corev1.NodeStatus{Capacity: corev1.ResourceList{"a": resource.MustParse(text)}}}
+		if inBounds := Cap(node); !inBounds || Check(node) != nil {
+			t.Errorf("%s is refused", text)
+		}
+		got := node.Status.Capacity["a"]
+		if again := resource.MustParse(got.String()); got.String() != want || again.Cmp(got) != 0 {
+			t.Errorf("%s is written as %s, want %s", text, got.String(), want)
+		}
+	}
+	if InBounds(resource.MustParse("1000E")) {
+		t.Error("a number that would be written as another is in order")
+	}
 }
 
 // BenchmarkCap is what decoding a pod costs more.
