@@ -59,6 +59,7 @@ func For(ctx context.Context, in Input) ([]Variable, map[string]string, error) {
 			known[v.Name] = v.Value
 		}
 	}
+	total := 0
 	for i := range in.Container.Env {
 		v := &in.Container.Env[i]
 		value, present, err := one(ctx, in, v, known)
@@ -67,6 +68,9 @@ func For(ctx context.Context, in Input) ([]Variable, map[string]string, error) {
 		}
 		if !present {
 			continue
+		}
+		if total += len(v.Name) + len(value); total > maxTotal {
+			return nil, nil, fmt.Errorf("the environment of container %s is longer than %d bytes", in.Container.Name, maxTotal)
 		}
 		set.put(v.Name, value)
 		known[v.Name] = value
@@ -81,7 +85,11 @@ func For(ctx context.Context, in Input) ([]Variable, map[string]string, error) {
 func one(ctx context.Context, in Input, v *corev1.EnvVar, known map[string]string) (string, bool, error) {
 	source := v.ValueFrom
 	if source == nil {
-		return Expand(v.Value, lookup(known)), true, nil
+		value, err := Expand(v.Value, lookup(known))
+		if err != nil {
+			return "", false, fmt.Errorf("expanding environment variable %s: %w", v.Name, err)
+		}
+		return value, true, nil
 	}
 	switch {
 	case source.FieldRef != nil:

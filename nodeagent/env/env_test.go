@@ -5,6 +5,8 @@ package env
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,10 +26,58 @@ func TestExpand(t *testing.T) {
 		"plain": "plain", "$(A)": "1", "x$(A)y$(A)": "x1y1", "$(B)": "$(A)", "$(NOPE)": "$(NOPE)", "$$(A)": "$(A)",
 		"$$$(A)": "$1", "$A": "$A", "$": "$", "a$": "a$", "$(A": "$(A", "$(EMPTY)x": "x", "": "",
 	} {
-		if got := Expand(text, lookup(values)); got != want {
-			t.Errorf("%q became %q, want %q", text, got, want)
+		if got, err := Expand(text, lookup(values)); got != want || err != nil {
+			t.Errorf("%q became %q (%v), want %q", text, got, err, want)
 		}
 	}
+}
+
+// TestGrowthIsBounded has variables that are twice as long as the ones before them, and the like.
+func TestGrowthIsBounded(t *testing.T) {
+	doubling := []corev1.EnvVar{{Name: "V0", Value: "0123456789"}}
+	for i := 1; i <= 64; i++ {
+		doubling = append(doubling, corev1.EnvVar{Name: fmt.Sprintf("V%d", i), Value: strings.Repeat(fmt.Sprintf("$(V%d)", i-1), 2)})
+	}
+	wide := []corev1.EnvVar{{Name: "V", Value: strings.Repeat("x", 1000)}}
+	for i := range 1000 {
+		wide = append(wide, corev1.EnvVar{Name: fmt.Sprintf("W%d", i), Value: strings.Repeat("$(V)", 100)})
+	}
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p"}}
+	for name, c := range map[string]struct {
+		env  []corev1.EnvVar
+		want string
+	}{
+		"each twice the one before": {doubling, "expanding environment variable V14: it is longer than 131072 bytes with its variables filled in"},
+		"many of the same":          {wide, "the environment of container c is longer than 6291456 bytes"},
+		"as long as can be":         {[]corev1.EnvVar{{Name: "V", Value: strings.Repeat("x", maxText/2)}, {Name: "W", Value: "$(V)$(V)"}}, ""},
+	} {
+		_, _, err := For(t.Context(), Input{Pod: pod, Container: &corev1.Container{Name: "c", Env: c.env}, Fields: fields.Source{Pod: pod}})
+		if got := fmt.Sprint(err); c.want == "" && err != nil || c.want != "" && got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+	values := map[string]string{"V": strings.Repeat("x", 100_000)}
+	if _, err := ExpandAll([]string{"$(V)", "$(V)$(V)"}, values); err == nil || err.Error() != "expanding argument 1: it is longer than 131072 bytes with its variables filled in" {
+		t.Errorf("a long argument: %v", err)
+	}
+	if _, err := ExpandAll(slices.Repeat([]string{"$(V)"}, 100), values); err == nil || !strings.Contains(err.Error(), "together they are longer") {
+		t.Errorf("many arguments: %v", err)
+	}
+	if got, err := ExpandAll([]string{"$(V)"}, values); err != nil || got[0] != values["V"] {
+		t.Errorf("an ordinary argument: %v", err)
+	}
+}
+
+// FuzzExpand expands any text with variables that contain references, and holds the result to its limit.
+func FuzzExpand(f *testing.F) {
+	f.Add("$(A)$$(A)$(B", "$(A)")
+	f.Add(strings.Repeat("$(A)", 50), strings.Repeat("x", 5000))
+	f.Fuzz(func(t *testing.T, text, value string) {
+		got, err := Expand(text, lookup(map[string]string{"A": value, "B": text}))
+		if len(got) > maxText || err == nil && !strings.Contains(text, "$") && got != text {
+			t.Errorf("%q became %d bytes (%v)", text, len(got), err)
+		}
+	})
 }
 
 type objects struct {

@@ -29,7 +29,11 @@ func (h *envHook) PrepareContainer(ctx context.Context, r *ContainerRequest) err
 	for _, v := range variables {
 		r.Config.Envs = append(r.Config.Envs, &cri.KeyValue{Key: v.Name, Value: []byte(v.Value)})
 	}
-	r.Config.Command = env.ExpandAll(r.Container.Command, values)
-	r.Config.Args = env.ExpandAll(r.Container.Args, values)
+	if r.Config.Command, err = env.ExpandAll(r.Container.Command, values); err != nil {
+		return fmt.Errorf("reading the command of container %s: %w", r.Container.Name, err)
+	}
+	if r.Config.Args, err = env.ExpandAll(r.Container.Args, values); err != nil {
+		return fmt.Errorf("reading the arguments of container %s: %w", r.Container.Name, err)
+	}
 	return nil
 }

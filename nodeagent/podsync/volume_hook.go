@@ -87,13 +87,16 @@ func (h *mountHook) PrepareContainer(ctx context.Context, r *ContainerRequest) e
 // strict expands variables of which each must be known.
 func strict(text string, values map[string]string) (string, error) {
 	missing := ""
-	expanded := env.Expand(text, func(name string) (string, bool) {
+	expanded, err := env.Expand(text, func(name string) (string, bool) {
 		value, known := values[name]
 		if !known {
 			missing = name
 		}
 		return value, known
 	})
+	if err != nil {
+		return "", fmt.Errorf("expanding subPathExpr %q: %w", text, err)
+	}
 	if missing != "" {
 		return "", fmt.Errorf("subPathExpr %q refers to %s, which the container does not define", text, missing)
 	}
