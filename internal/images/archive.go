@@ -167,6 +167,10 @@ var (
 	zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
 )
 
+// maxWindow is how much of what was unpacked may be needed again, which is kept in memory: what zstd itself takes without
+// being told to take more.
+const maxWindow = 128 << 20
+
 // unpacked is file itself when it is a plain tar file on disk, and otherwise its content in a temporary file: parts of
 // an archive are read from their places, which only a plain file has.
 func unpacked(ctx context.Context, file *os.File) (_ *os.File, retErr error) {
@@ -209,7 +213,7 @@ func decompress(from io.Reader) (plain io.ReadCloser, compressed bool, err error
 		}
 		return unzip, true, nil
 	case bytes.HasPrefix(magic, zstdMagic):
-		decoder, err := zstd.NewReader(buffered)
+		decoder, err := zstd.NewReader(buffered, zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
 			return nil, false, fmt.Errorf("reading it as zstd: %w", err)
 		}

@@ -12,8 +12,10 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -326,6 +328,50 @@ func TestSavingTwiceGivesTheSameFileWithTheImagesOwnDigest(t *testing.T) {
 	}
 	if diff := cmp.Diff(namesOf(read.Images), namesOf(docker)); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestIndexesThatNameEachOtherEndSoon has few and small files, in which the same index is named over and over.
+func TestIndexesThatNameEachOtherEndSoon(t *testing.T) {
+	for name, c := range map[string]struct {
+		padding, times int
+		want           string
+	}{
+		"often":          {0, 1000, "its indexes name more than 10000 images"},
+		"with much text": {1 << 20, 100, "its indexes are longer than 67108864 bytes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var members []member
+			list := v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Annotations: map[string]string{"a": strings.Repeat("x", c.padding)}}
+			for range 4 {
+				content := jsonOf(t, list)
+				members = append(members, member{name: blobPath(hashOf(content)), content: content})
+				child := v1.Descriptor{MediaType: types.OCIImageIndex, Digest: hashOf(content), Size: int64(len(content))}
+				list.Manifests = slices.Repeat([]v1.Descriptor{child}, c.times)
+			}
+			members = append(members, member{name: "index.json", content: jsonOf(t, list)})
+			began := time.Now()
+			_, err := find(t.Context(), bytes.NewReader(tarOf(t, members...)))
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want %s", err, c.want)
+			}
+			if took := time.Since(began); took > 20*time.Second {
+				t.Errorf("took %s", took)
+			}
+		})
+	}
+}
+
+// TestCompressedFilesCannotAskForMemory reads a frame of a few bytes that says it needs half a gigabyte.
+func TestCompressedFilesCannotAskForMemory(t *testing.T) {
+	const exponent, noBlocks = 29 - 10, "\x01\x00\x00"
+	frame := string(zstdMagic) + "\x00" + string([]byte{exponent << 3}) + noBlocks
+	plain, err := Decompress(strings.NewReader(frame))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadAll(plain); err == nil || !strings.Contains(err.Error(), "window size") {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -24,8 +24,22 @@ const (
 	referenceType  = "vnd.docker.reference.type" // on what is about an image and is none, such as its provenance
 )
 
-// maxNesting is how deep indexes may refer to indexes.
-const maxNesting = 4
+const (
+	// maxNesting is how deep indexes may refer to indexes.
+	maxNesting = 4
+	// maxVisits is how many descriptors are followed in one archive: an index may name the same one thousands of times, on
+	// each level again.
+	maxVisits = 10_000
+	// maxIndexes is how many bytes of indexes are read in one archive, each as often as it is named.
+	maxIndexes = 64 << 20
+)
+
+// resolver follows the indexes of one archive.
+type resolver struct {
+	index tarIndex
+	// visits and bytes are how many descriptors it may still look at, and how much of indexes it may still read.
+	visits, bytes int
+}
 
 // fromLayout reads the images of an OCI layout: of each, the one for this machine.
 func fromLayout(index tarIndex) ([]Named, error) {
@@ -37,8 +51,9 @@ func fromLayout(index tarIndex) ([]Named, error) {
 		found   []Named
 		foreign []string
 	)
+	r := resolver{index: index, visits: maxVisits, bytes: maxIndexes}
 	for _, descriptor := range top.Manifests {
-		images, others, err := resolve(index, descriptor, maxNesting)
+		images, others, err := r.resolve(descriptor, maxNesting)
 		if err != nil {
 			return nil, err
 		}
@@ -71,7 +86,10 @@ func nameOf(descriptor v1.Descriptor) (string, error) {
 }
 
 // resolve follows a descriptor to at most one image, and tells for which platforms there are others.
-func resolve(index tarIndex, descriptor v1.Descriptor, depth int) (found []v1.Image, foreign []string, err error) {
+func (r *resolver) resolve(descriptor v1.Descriptor, depth int) (found []v1.Image, foreign []string, err error) {
+	if r.visits--; r.visits < 0 {
+		return nil, nil, fmt.Errorf("its indexes name more than %d images", maxVisits)
+	}
 	if descriptor.Annotations[referenceType] != "" || descriptor.Platform != nil && descriptor.Platform.OS == "unknown" {
 		return nil, nil, nil
 	}
@@ -80,7 +98,7 @@ func resolve(index tarIndex, descriptor v1.Descriptor, depth int) (found []v1.Im
 	}
 	switch descriptor.MediaType {
 	case types.OCIManifestSchema1, types.DockerManifestSchema2:
-		image, platform, err := layoutImage(index, descriptor)
+		image, platform, err := layoutImage(r.index, descriptor)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -95,16 +113,19 @@ func resolve(index tarIndex, descriptor v1.Descriptor, depth int) (found []v1.Im
 	if depth == 0 {
 		return nil, nil, fmt.Errorf("index %s lies too deep in others", descriptor.Digest)
 	}
-	raw, err := layoutDocument(index, descriptor)
+	raw, err := layoutDocument(r.index, descriptor)
 	if err != nil {
 		return nil, nil, err
+	}
+	if r.bytes -= len(raw); r.bytes < 0 {
+		return nil, nil, fmt.Errorf("its indexes are longer than %d bytes", maxIndexes)
 	}
 	var list v1.IndexManifest
 	if err := json.Unmarshal(raw, &list); err != nil {
 		return nil, nil, fmt.Errorf("reading index %s: %w", descriptor.Digest, err)
 	}
 	for _, child := range list.Manifests {
-		images, others, err := resolve(index, child, depth-1)
+		images, others, err := r.resolve(child, depth-1)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -139,6 +139,27 @@ func TestExec(t *testing.T) {
 	}
 }
 
+func TestWordsDoNotGrowWithoutEnd(t *testing.T) {
+	file, err := Parse("f", []byte("FROM scratch\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, lines := "0123456789", 0
+	for ; lines < 64; lines++ { // each ENV twice as long as the one before it
+		next, err := file.Expand("$a${b:-$a}", func(name string) (string, bool) { return value, name == "a" })
+		if err != nil {
+			if !strings.Contains(err.Error(), "longer than 131072 bytes") {
+				t.Errorf("got %v", err)
+			}
+			break
+		}
+		value = next
+	}
+	if lines != 13 {
+		t.Errorf("it took %d lines, to %d bytes", lines, len(value))
+	}
+}
+
 // FuzzParse reads any bytes: an error that names a line, or instructions whose words can be read, and never a panic.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte("# escape=`\nFROM a AS b\nCOPY --from=b <<E \"x y\" ['z'] /\n$a\nE\nENV a=${b:-\"c\"} d='e' \\\n f=g\n"))

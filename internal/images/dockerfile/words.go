@@ -83,8 +83,15 @@ type expander struct {
 	depth     int
 }
 
-// maxDepth is how deep one reference may lie in another's default.
-const maxDepth = 20
+const (
+	// maxDepth is how deep one reference may lie in another's default.
+	maxDepth = 20
+	// maxLength is how long a word may become. Variables are made of variables, so that each of forty lines could be
+	// twice as long as the one before it; and no program can be started with a longer text anyway.
+	maxLength = 128 << 10
+)
+
+var errTooLong = fmt.Errorf("it is longer than %d bytes with its variables filled in", maxLength)
 
 // until reads to the end of the text, or to that character outside of quotes, which is consumed.
 func (e *expander) until(end byte, quotes bool) (string, error) {
@@ -120,6 +127,9 @@ func (e *expander) until(end byte, quotes bool) (string, error) {
 			value, err := e.reference()
 			if err != nil {
 				return "", err
+			}
+			if out.Len()+len(value) > maxLength {
+				return "", errTooLong
 			}
 			out.WriteString(value)
 		default:
