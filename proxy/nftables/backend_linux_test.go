@@ -10,6 +10,9 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"coxswain.dev/coxswain/proxy/backendtest"
 	"coxswain.dev/coxswain/proxy/nftables"
 	"coxswain.dev/coxswain/proxy/state"
@@ -67,5 +70,31 @@ func TestOperatorsCanListTheTable(t *testing.T) {
 		if !strings.Contains(string(listed), want) {
 			t.Errorf("%q is missing in\n%s", want, listed)
 		}
+	}
+}
+
+// TestSourceRangesMayOverlap has a Service whose allowed clients lie in each other, which the kernel refuses as they are,
+// and all other services with them.
+func TestSourceRangesMayOverlap(t *testing.T) {
+	service := &corev1.Service{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "web"},
+		Spec: corev1.ServiceSpec{
+			Type: corev1.ServiceTypeLoadBalancer, ClusterIP: "10.96.0.9", Ports: []corev1.ServicePort{{Port: 80, Protocol: corev1.ProtocolTCP}},
+			LoadBalancerSourceRanges: []string{"10.1.0.0/16", "0.0.0.0/0", "10.0.0.0/8", "10.1.0.0/16", "10.1.2.3/32", "192.0.2.9/24"},
+		},
+		Status: corev1.ServiceStatus{LoadBalancer: corev1.LoadBalancerStatus{Ingress: []corev1.LoadBalancerIngress{{IP: "203.0.113.9"}}}},
+	}
+	lab := backendtest.NewLab(t)
+	var backend *nftables.Backend
+	if err := lab.Node.Do(func() (err error) { backend, err = nftables.New(settings()); return err }); err != nil {
+		t.Fatal(err)
+	}
+	defer backend.Close()
+	for range 2 { // the second time without the range that contains them all
+		model := state.Build([]*corev1.Service{service}, nil, nil, state.Node{Name: "n"})
+		if err := backend.Sync(model); err != nil {
+			t.Error(err)
+		}
+		service.Spec.LoadBalancerSourceRanges[1] = "10.1.128.0/17"
 	}
 }

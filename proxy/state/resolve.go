@@ -124,8 +124,16 @@ func sourceRanges(service *corev1.Service) []netip.Prefix {
 			prefixes = append(prefixes, prefix.Masked())
 		}
 	}
+	// Wider ranges come first among those that begin alike, so what lies in another one follows it. The kernel takes no
+	// ranges that overlap, and would refuse the rules of all services together with them.
 	slices.SortFunc(prefixes, netip.Prefix.Compare)
-	return slices.Compact(prefixes)
+	apart := prefixes[:0]
+	for _, prefix := range prefixes {
+		if last := len(apart) - 1; last < 0 || !apart[last].Overlaps(prefix) {
+			apart = append(apart, prefix)
+		}
+	}
+	return apart
 }
 
 func clusterIP(service *corev1.Service) (netip.Addr, bool) {

@@ -120,7 +120,7 @@ func TestWhereAServiceAnswers(t *testing.T) {
 				s.Spec.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicyLocal
 				s.Spec.Ports[0].NodePort = 30080
 				s.Spec.ExternalIPs = []string{"198.51.100.7", "fd00::7"}
-				s.Spec.LoadBalancerSourceRanges = []string{"192.0.2.0/24"}
+				s.Spec.LoadBalancerSourceRanges = []string{"192.0.2.128/25", "192.0.2.0/24", "192.0.2.7/32", "192.0.2.9/24"}
 				s.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{
 					{IP: "203.0.113.9"}, {Hostname: "lb.example"}, {IP: "203.0.113.10", IPMode: ptr.To(corev1.LoadBalancerIPModeProxy)},
 				}
