@@ -47,6 +47,9 @@ bench: build images ## We beside Kubernetes' own programs, medians of 5; BENCH='
 fuzz: ## Every fuzz target for a share of FUZZTIME=10m; TARGETS='…' runs a part
 	FUZZTIME='$(or $(FUZZTIME),10m)' hack/fuzz.sh $(TARGETS)
 
+durability: build ## A hundred kills and thirty SIGTERMs under 32 writers; nothing may be lost, doubled or cut off
+	hack/durability.sh
+
 conformance: build ## The official conformance suite, whole; FOCUS='…' runs a part (root)
 	hack/conformance.sh
 
@@ -60,4 +63,4 @@ verify: ## Check formatting, conventions and generated code
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.PHONY: up down build deps runtime images test e2e bench fuzz generate verify conformance help
+.PHONY: up down build deps runtime images test e2e bench fuzz durability generate verify conformance help
