@@ -39,6 +39,8 @@ type Embedded interface {
 	Commit()
 	// Settle does that, and counts what compaction has freed as free.
 	Settle()
+	// Shorten keeps the log that a start has to read short.
+	Shorten()
 	// Defragment gives free pages back to the disk; all else waits.
 	Defragment() error
 }
@@ -75,6 +77,7 @@ type Keeper struct {
 	compacted    int64
 	cleaned      int64 // completed before all that was there was last compacted; negative for never
 	quiet        mark
+	shortened    int64 // written when the log was last made short
 	defragmented time.Time
 	took         time.Duration // of the last compaction
 	started      bool
@@ -228,6 +231,10 @@ func (k *Keeper) tend(ctx context.Context, starting bool, passed Passed) (next t
 	o, alarms, err := k.observe(ctx, starting)
 	if err != nil {
 		return 0, err
+	}
+	if k.config.Embedded != nil && k.written-k.shortened >= maxLog {
+		k.shortened = k.written
+		k.config.Embedded.Shorten()
 	}
 	plan := planCompaction(o, k.limits)
 	if k.config.NoCompaction {

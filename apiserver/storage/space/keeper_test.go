@@ -9,6 +9,9 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -142,6 +145,22 @@ func TestWritesNeverFailForOldVersions(t *testing.T) {
 	}
 	if err := f.Check(nil); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestLogIsShortAlsoAfterLargeWrites(t *testing.T) {
+	dir := t.TempDir()
+	f := open(t, etcd.Config{Dir: dir}, nil)
+	overwrite(t, []clientv3.KV{f.kv}, 4, 160)
+	snapshots, err := filepath.Glob(filepath.Join(dir, "member", "snap", "*.snap"))
+	if err != nil || len(snapshots) == 0 {
+		t.Fatalf("no snapshot after 160 MB: %v", err)
+	}
+	slices.Sort(snapshots)
+	// The name of a snapshot ends with the number of writes that it includes, in hexadecimal.
+	_, last, _ := strings.Cut(strings.TrimSuffix(filepath.Base(snapshots[len(snapshots)-1]), ".snap"), "-")
+	if included, err := strconv.ParseInt(last, 16, 64); err != nil || included < 80 {
+		t.Errorf("the last snapshot includes %d of 160 writes, %v", included, err)
 	}
 }
 

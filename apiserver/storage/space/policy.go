@@ -23,6 +23,8 @@ const (
 	maxHistory = 256 << 20
 	// maxPause is the most that may be in use for a defragmentation that nothing forces; about ten seconds.
 	maxPause = 1 << 30
+	// maxLog is how much of the log a start has to read, and holds in memory.
+	maxLog = 64 << 20
 	// largestWrite is the room that the largest request needs, which etcd limits to 1.5 MiB.
 	largestWrite = 2 << 20
 )
