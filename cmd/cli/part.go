@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"coxswain.dev/coxswain/internal/trim"
 )
 
 // Part makes the command of one part of a cluster that runs alone: its own flags and those of the log, which goes to
@@ -18,7 +20,9 @@ func Part(use, short string, addFlags func(*pflag.FlagSet), run func(ctx context
 	addFlags(command.Flags())
 	logging := AddLogFlags(command.Flags())
 	command.RunE = func(command *cobra.Command, _ []string) error {
-		return run(logging.Context(command.Context(), os.Stderr))
+		ctx := logging.Context(command.Context(), os.Stderr)
+		trim.AfterPeaks(ctx)
+		return run(ctx)
 	}
 	return command
 }

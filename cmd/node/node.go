@@ -113,6 +113,7 @@ func (f *flags) serve(ctx context.Context, n layout.Node, streams cli.Streams) e
 	if err := network.Join(cable); err != nil {
 		return fmt.Errorf("preparing the network of node %s: %w", n.Name, err)
 	}
+	trim.AfterPeaks(ctx)
 	parts := &lifecycle.Together{}
 	parts.Add("node agent", func(context.Context) (lifecycle.Component, error) { return newAgent(n) })
 	parts.Add("proxy", func(context.Context) (lifecycle.Component, error) { return newProxy(n) })

@@ -80,6 +80,7 @@ func run(ctx context.Context, s *settings, streams cli.Streams) (retErr error) {
 		progress.Note("API server %s, context %q, log %s", s.server(), s.name, s.dir.Log())
 		progress.Note("Ctrl-C stops it; containers keep running. `coxswain down` removes them.")
 	}
+	trim.AfterPeaks(ctx)
 	err = c.run(ctx, ready)
 	if err == nil && !background {
 		progress.Note("stopped")

@@ -5,4 +5,9 @@
 // that starting mapped. The program file is large (it holds every part of Kubernetes and a container runtime); without
 // this, all that was ever touched counts as resident, though most of it is never looked at again. Pages that are needed
 // come back from the page cache by themselves.
+//
+// The same is done after a load. The runtime keeps what a load has needed: its scavenger leaves a heap as large as the last
+// collection expected it to become, and when the load ends there may be no collection for two minutes. AfterPeaks looks at
+// each collection (no timer runs while nothing happens) whether much more is mapped than is in use, and gives it back once
+// collections have become rare.
 package trim
