@@ -11,6 +11,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"coxswain.dev/coxswain/proxy/backendtest"
@@ -96,5 +97,45 @@ func TestSourceRangesMayOverlap(t *testing.T) {
 			t.Error(err)
 		}
 		service.Spec.LoadBalancerSourceRanges[1] = "10.1.128.0/17"
+	}
+}
+
+// TestNobodyBreaksTheRulesOfOthers has a Service that names another one's cluster IP as its external IP: as two elements
+// with one key the kernel refuses them, and all other services with them.
+func TestNobodyBreaksTheRulesOfOthers(t *testing.T) {
+	service := func(name, ip string, external ...string) *corev1.Service {
+		return &corev1.Service{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name},
+			Spec:       corev1.ServiceSpec{ClusterIP: ip, ExternalIPs: external, Ports: []corev1.ServicePort{{Port: 80, Protocol: corev1.ProtocolTCP}}},
+		}
+	}
+	endpoints := func(name, ip string) *discoveryv1.EndpointSlice {
+		port, protocol := int32(80), corev1.ProtocolTCP
+		return &discoveryv1.EndpointSlice{
+			ObjectMeta:  metav1.ObjectMeta{Namespace: "default", Name: name, Labels: map[string]string{discoveryv1.LabelServiceName: name}},
+			AddressType: discoveryv1.AddressTypeIPv4, Endpoints: []discoveryv1.Endpoint{{Addresses: []string{ip}}},
+			Ports: []discoveryv1.EndpointPort{{Port: &port, Protocol: &protocol}},
+		}
+	}
+	lab := backendtest.NewLab(t)
+	var backend *nftables.Backend
+	if err := lab.Node.Do(func() (err error) { backend, err = nftables.New(settings()); return err }); err != nil {
+		t.Fatal(err)
+	}
+	defer backend.Close()
+	tracker := state.NewTracker(state.Node{Name: "n"})
+	tracker.SetService(service("web", "10.96.0.9"))
+	tracker.SetSlice(endpoints("web", "10.244.0.2"))
+	tracker.Collect()
+	if err := backend.Sync(tracker.Model()); err != nil {
+		t.Fatal(err)
+	}
+	tracker.SetService(service("a", "10.96.0.10", "10.96.0.9"))
+	tracker.SetSlice(endpoints("a", "10.244.0.3"))
+	if err := backend.Apply(tracker.Collect().List); err != nil {
+		t.Error(err)
+	}
+	if err := backend.Sync(tracker.Model()); err != nil {
+		t.Error(err)
 	}
 }

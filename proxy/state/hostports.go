@@ -41,7 +41,8 @@ func ResolvePod(pod *corev1.Pod, node Node) *Service {
 	if len(resolved.Ports) == 0 {
 		return nil
 	}
-	slices.SortFunc(resolved.Ports, func(a, b Port) int { return a.ID.Compare(b.ID) })
+	slices.SortStableFunc(resolved.Ports, func(a, b Port) int { return a.ID.Compare(b.ID) })
+	separate(resolved)
 	return resolved
 }
 

@@ -52,10 +52,38 @@ func Resolve(service *corev1.Service, endpointSlices []*discoveryv1.EndpointSlic
 		})
 	}
 	slices.SortFunc(resolved.Ports, func(a, b Port) int { return a.ID.Compare(b.ID) })
+	separate(resolved)
 	if externalLocal(service) && service.Spec.Type == corev1.ServiceTypeLoadBalancer {
 		resolved.HealthCheckPort = uint16(service.Spec.HealthCheckNodePort)
 	}
 	return resolved
+}
+
+// separate leaves each frontend to one port of its object. Two ports can ask for the same: by an external IP that is the
+// node's own and a port that is another one's node port, or as host ports of two containers.
+func separate(service *Service) {
+	if len(service.Ports) < 2 {
+		return
+	}
+	taken := map[Frontend]bool{}
+	for i := range service.Ports {
+		for _, entry := range service.Ports[i].Entries {
+			if entry.Kind == ClusterIP {
+				taken[entry.Frontend] = true
+			}
+		}
+	}
+	for i := range service.Ports {
+		port := &service.Ports[i]
+		port.Entries = slices.DeleteFunc(port.Entries, func(entry Entry) bool {
+			if entry.Kind == ClusterIP {
+				return false
+			}
+			lost := taken[entry.Frontend]
+			taken[entry.Frontend] = true
+			return lost
+		})
+	}
 }
 
 // KeyOf is the key of a Service in the model.

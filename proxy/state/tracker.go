@@ -43,9 +43,10 @@ type Tracker struct {
 	slices   map[Key]map[string]*discoveryv1.EndpointSlice
 
 	resolved map[Key]*Service
-	// claims holds, for every frontend but cluster IPs, who wants it, sorted.
-	claims  map[Frontend][]Key
-	claimed map[Key][]Frontend
+	// claims holds, for every frontend, who wants it, the one who has it first. Anybody may name the cluster IP of
+	// another Service as an external IP, and two elements with one key would make the kernel refuse all rules.
+	claims  map[Frontend][]claimant
+	claimed map[Key][]claim
 
 	dirty    map[Key]bool
 	triggers []time.Time
@@ -59,8 +60,8 @@ func NewTracker(node Node) *Tracker {
 		pods:     map[Key]*corev1.Pod{},
 		slices:   map[Key]map[string]*discoveryv1.EndpointSlice{},
 		resolved: map[Key]*Service{},
-		claims:   map[Frontend][]Key{},
-		claimed:  map[Key][]Frontend{},
+		claims:   map[Frontend][]claimant{},
+		claimed:  map[Key][]claim{},
 		dirty:    map[Key]bool{},
 	}
 }
@@ -204,8 +205,8 @@ func (t *Tracker) resolveDirty() (map[Key]*Service, []Frontend) {
 			for _, frontend := range t.claim(key, service) {
 				contested = append(contested, frontend)
 				for _, rival := range t.claims[frontend] {
-					if _, done := fresh[rival]; !done && !dirty[rival] {
-						t.dirty[rival] = true
+					if _, done := fresh[rival.key]; !done && !dirty[rival.key] {
+						t.dirty[rival.key] = true
 					}
 				}
 			}
@@ -236,16 +237,38 @@ func (t *Tracker) resolve(key Key) *Service {
 	return Resolve(service, endpointSlices, t.node)
 }
 
+// claim is a frontend that an object asks for.
+type claim struct {
+	frontend Frontend
+	// clusterIP says that the address was allocated to the object, and nobody else has a right to it.
+	clusterIP bool
+}
+
+// claimant is an object that asks for a frontend.
+type claimant struct {
+	clusterIP bool
+	key       Key
+}
+
+// compare puts the one that has the frontend first: whoever it was allocated to, or else the first by key.
+func (c claimant) compare(o claimant) int {
+	if c.clusterIP != o.clusterIP {
+		if c.clusterIP {
+			return -1
+		}
+		return 1
+	}
+	return c.key.Compare(o.key)
+}
+
 // claim records which frontends an object asks for and returns those for which
 // the answer to "who has it?" may have changed for somebody else.
 func (t *Tracker) claim(key Key, service *Service) []Frontend {
-	var wanted []Frontend
+	var wanted []claim
 	if service != nil {
-		for _, port := range service.Ports {
-			for _, entry := range port.Entries {
-				if entry.Kind != ClusterIP {
-					wanted = append(wanted, entry.Frontend)
-				}
+		for i := range service.Ports {
+			for _, entry := range service.Ports[i].Entries {
+				wanted = append(wanted, claim{frontend: entry.Frontend, clusterIP: entry.Kind == ClusterIP})
 			}
 		}
 	}
@@ -254,26 +277,28 @@ func (t *Tracker) claim(key Key, service *Service) []Frontend {
 		return nil
 	}
 	var contested []Frontend
-	for _, frontend := range before {
-		if slices.Contains(wanted, frontend) {
+	for _, c := range before {
+		if slices.Contains(wanted, c) {
 			continue
 		}
-		rest := slices.DeleteFunc(t.claims[frontend], func(k Key) bool { return k == key })
+		leaver := claimant{clusterIP: c.clusterIP, key: key}
+		rest := slices.DeleteFunc(t.claims[c.frontend], func(other claimant) bool { return other == leaver })
 		if len(rest) == 0 {
-			delete(t.claims, frontend)
+			delete(t.claims, c.frontend)
 			continue
 		}
-		t.claims[frontend] = rest
-		contested = append(contested, frontend)
+		t.claims[c.frontend] = rest
+		contested = append(contested, c.frontend)
 	}
-	for _, frontend := range wanted {
-		at, found := slices.BinarySearchFunc(t.claims[frontend], key, Key.Compare)
+	for _, c := range wanted {
+		newcomer := claimant{clusterIP: c.clusterIP, key: key}
+		at, found := slices.BinarySearchFunc(t.claims[c.frontend], newcomer, claimant.compare)
 		if found {
 			continue
 		}
-		t.claims[frontend] = slices.Insert(t.claims[frontend], at, key)
-		if len(t.claims[frontend]) > 1 {
-			contested = append(contested, frontend)
+		t.claims[c.frontend] = slices.Insert(t.claims[c.frontend], at, newcomer)
+		if len(t.claims[c.frontend]) > 1 {
+			contested = append(contested, c.frontend)
 		}
 	}
 	if len(wanted) == 0 {
@@ -293,7 +318,7 @@ func (t *Tracker) dropLost(service *Service) {
 		port := &service.Ports[i]
 		port.Entries = slices.DeleteFunc(port.Entries, func(entry Entry) bool {
 			claims := t.claims[entry.Frontend]
-			return entry.Kind != ClusterIP && len(claims) > 0 && claims[0] != service.Key
+			return len(claims) > 0 && claims[0].key != service.Key
 		})
 	}
 }

@@ -106,6 +106,75 @@ func TestTrackerGivesAFrontendToTheFirst(t *testing.T) {
 	}
 }
 
+// TestClusterAddressesAreTheirOwners has Services that name the cluster IP of another one as their own external IP.
+func TestClusterAddressesAreTheirOwners(t *testing.T) {
+	owner := web(nil)
+	thief := other(func(s *corev1.Service) { s.Spec.ExternalIPs = []string{owner.Spec.ClusterIP} }) // sorts before web
+	frontends := func(tracker *Tracker) (list []string) {
+		for _, service := range tracker.Model().Services {
+			for _, entry := range service.Ports[0].Entries {
+				list = append(list, fmt.Sprintf("%s %s", service.Key.Name, entry.Frontend.Addr))
+			}
+		}
+		return list
+	}
+	apart := []string{"other " + thief.Spec.ClusterIP, "web " + owner.Spec.ClusterIP}
+	for name, order := range map[string][]*corev1.Service{"the owner first": {owner, thief}, "the other first": {thief, owner}} {
+		tracker := NewTracker(testNode)
+		for _, service := range order {
+			tracker.SetService(service)
+			tracker.Collect()
+		}
+		if diff := cmp.Diff(apart, frontends(tracker)); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+		tracker.DeleteService(types.NamespacedName{Namespace: "default", Name: "web"})
+		tracker.Collect()
+		if got := frontends(tracker); len(got) != 2 {
+			t.Errorf("%s: when the owner is gone: %v", name, got)
+		}
+		tracker.SetService(owner)
+		tracker.Collect()
+		if diff := cmp.Diff(apart, frontends(tracker)); diff != "" {
+			t.Errorf("%s: when it is back: %s", name, diff)
+		}
+	}
+}
+
+// TestPortsOfOneObjectDoNotCollide has a Service one of whose ports is, on the node's address, another one's node port,
+// and a pod with the same host port twice.
+func TestPortsOfOneObjectDoNotCollide(t *testing.T) {
+	node := testNode.NodePortAddresses[0]
+	service := web(func(s *corev1.Service) {
+		s.Spec.ExternalIPs = []string{node.String()}
+		s.Spec.Ports = []corev1.ServicePort{
+			{Name: "a", Port: 80, Protocol: corev1.ProtocolTCP, NodePort: 30080}, {Name: "b", Port: 30080, Protocol: corev1.ProtocolTCP},
+		}
+	})
+	port := corev1.ContainerPort{ContainerPort: 1, HostPort: 5000, Protocol: corev1.ProtocolTCP}
+	pod := &corev1.Pod{
+		Spec: corev1.PodSpec{NodeName: testNode.Name, InitContainers: []corev1.Container{{Ports: []corev1.ContainerPort{port}}},
+			Containers: []corev1.Container{{Ports: []corev1.ContainerPort{port, {ContainerPort: 2, HostPort: 5000, Protocol: corev1.ProtocolTCP}}}}},
+		Status: corev1.PodStatus{PodIP: "10.244.0.9"},
+	}
+	seen := map[Frontend]int{}
+	for _, service := range Build([]*corev1.Service{service}, nil, []*corev1.Pod{pod}, testNode).Services {
+		for _, port := range service.Ports {
+			for _, entry := range port.Entries {
+				seen[entry.Frontend]++
+			}
+		}
+	}
+	for frontend, times := range seen {
+		if times > 1 {
+			t.Errorf("%s occurs %d times", frontend, times)
+		}
+	}
+	if seen[Frontend{Addr: node, Protocol: TCP, Port: 30080}] != 1 {
+		t.Errorf("nobody has the node port: %v", seen)
+	}
+}
+
 func TestTrackerReportsTriggers(t *testing.T) {
 	tracker := NewTracker(testNode)
 	s := slice("s", at("10.244.0.2"))

@@ -29,7 +29,7 @@ var words = []string{
 	"Memory", "HugePages", "File", "Directory", "Retain", "Delete", "ReadWriteOnce", "ReadOnlyMany", "Block", "Filesystem", "SingleStack",
 	"PreferDualStack", "RequireDualStack", "Local", "Cluster", "Max", "Min", "Disabled", "cpu", "memory", "pods", "hugepages-2Mi",
 	"hugepages-0", "hugepages-", "requests.cpu", "count/", "count/pods.", "example.com/card", "attachable-volumes-x", "kubernetes.io/x", "limits.cpu",
-	"0", "-1", "1", "65536", "100%", "-5%", "999999999999%", "%", "10.0.0.1", "0.0.0.0", "255.255.255.255", "::1", "fd00::1", "::ffff:1.2.3.4",
+	"0", "-1", "1", "65536", "100%", "-5%", "999999999999%", "%", "10.0.0.1", "10.96.0.1", "10.96.0.2", "10.245.0.1", "0.0.0.0", "255.255.255.255", "::1", "fd00::1", "::ffff:1.2.3.4",
 	"10.0.0.0/8", "0.0.0.0/0", "::/0", "10.0.0.1/33", "1.2.3.4/", "127.0.0.1", "169.254.169.254", "metadata.name", "metadata.labels['a']",
 	"metadata.annotations['']", "metadata.labels[", "status.podIP", "spec.nodeName", "limits.hugepages-x", "$(A)", "$($(A))", "$", "$(", "$$(A)",
 	"../..", "/", "a/b/c/d", "/dev/..", "..2026", "a\x00b", "\xff\xfe", "…", "A", "a.b", "-a", "a-", "_", "a..b", "*", "!a", "a=b,c", "a in (b",
