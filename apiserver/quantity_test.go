@@ -28,8 +28,8 @@ import (
 	"coxswain.dev/coxswain/apis/kind"
 )
 
-// endless is a quantity that the library would compute 10^(2^31) for.
-const endless = "1e2147483648"
+// neverEnding is a quantity that the library would compute 10^(2^31) for.
+const neverEnding = "1e2147483648"
 
 // soon is how long an answer may take; a machine that is busy with other suites gets some time on top.
 const soon = 5 * time.Second
@@ -83,7 +83,7 @@ var _ = Describe("Quantities that never end", func() {
 				Expect(causes(s)).To(ConsistOf(field), s.Message)
 			}
 		},
-		Entry("with a scale of 2^31", `"`+endless+`"`),
+		Entry("with a scale of 2^31", `"`+neverEnding+`"`),
 		Entry("with the largest scale that the library takes for ordinary", `"1e2147483647"`),
 		Entry("with a scale that is merely very large", `"1E400000"`),
 		Entry("negative", `"-1e2147483648"`),
@@ -105,7 +105,7 @@ var _ = Describe("Quantities that never end", func() {
 		Entry("of a million zeros", `"1`+strings.Repeat("0", 1<<20)+`"`),
 		Entry("of a million decimal places", `"0.`+strings.Repeat("0", 1<<20)+`1"`),
 		Entry("with an exponent of a million digits", `"1e`+strings.Repeat("9", 1<<20)+`"`),
-		Entry("as a bare number", endless),
+		Entry("as a bare number", neverEnding),
 		Entry("as a bare number of many digits", strings.Repeat("9", 1<<20)),
 	)
 
@@ -116,8 +116,8 @@ var _ = Describe("Quantities that never end", func() {
 		var body bytes.Buffer
 		scheme := apis.NewClientScheme()
 		Expect(protobuf.NewSerializer(scheme, scheme).Encode(pod, &body)).To(Succeed())
-		raw := bytes.ReplaceAll(body.Bytes(), []byte(stand), []byte(endless))
-		Expect(raw).To(ContainSubstring(endless))
+		raw := bytes.ReplaceAll(body.Bytes(), []byte(stand), []byte(neverEnding))
+		Expect(raw).To(ContainSubstring(neverEnding))
 		s := answer(ctx, "POST", "/api/v1/namespaces/"+newNamespace(ctx)+"/pods", "application/vnd.kubernetes.protobuf", raw)
 		Expect(s.Code).To(BeEquivalentTo(422), s.Message)
 		Expect(causes(s)).To(ConsistOf(field), s.Message)
@@ -125,7 +125,7 @@ var _ = Describe("Quantities that never end", func() {
 
 	It("are refused in CBOR, whether that is served or not", func(ctx context.Context) {
 		var object map[string]any
-		Expect(json.Unmarshal([]byte(podWith(`"`+endless+`"`)), &object)).To(Succeed())
+		Expect(json.Unmarshal([]byte(podWith(`"`+neverEnding+`"`)), &object)).To(Succeed())
 		raw, err := direct.Marshal(object)
 		Expect(err).NotTo(HaveOccurred())
 		s := answer(ctx, "POST", "/api/v1/namespaces/"+newNamespace(ctx)+"/pods", "application/cbor", raw)
@@ -140,9 +140,9 @@ var _ = Describe("Quantities that never end", func() {
 		created, err := pods.Create(ctx, pod, metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())
 		path := "/api/v1/namespaces/" + ns + "/pods/x"
-		merge := `{"spec":{"containers":[{"name":"c","image":"i","resources":{"limits":{"cpu":"` + endless + `"}}}]}}`
-		jsonPatch := `[{"op":"add","path":"/spec/containers/0/resources/limits/cpu","value":"` + endless + `"}]`
-		applied := podWith(`"` + endless + `"`)
+		merge := `{"spec":{"containers":[{"name":"c","image":"i","resources":{"limits":{"cpu":"` + neverEnding + `"}}}]}}`
+		jsonPatch := `[{"op":"add","path":"/spec/containers/0/resources/limits/cpu","value":"` + neverEnding + `"}]`
+		applied := podWith(`"` + neverEnding + `"`)
 		for _, r := range []struct {
 			method, path, contentType, body string
 			fields                          []string // either is right
@@ -160,7 +160,7 @@ var _ = Describe("Quantities that never end", func() {
 			{"PATCH", path + "/ephemeralcontainers", "application/strategic-merge-patch+json",
 				strings.Replace(merge, "containers", "ephemeralContainers", 1), []string{"spec.ephemeralContainers[0].resources.limits[cpu]"}},
 			{"PATCH", path + "/status", "application/merge-patch+json",
-				`{"status":{"containerStatuses":[{"name":"c","allocatedResources":{"cpu":"` + endless + `"}}]}}`,
+				`{"status":{"containerStatuses":[{"name":"c","allocatedResources":{"cpu":"` + neverEnding + `"}}]}}`,
 				[]string{"status.containerStatuses[0].allocatedResources[cpu]"}},
 		} {
 			s := answer(ctx, r.method, r.path, r.contentType, []byte(r.body))
@@ -200,7 +200,7 @@ var _ = Describe("Quantities that never end", func() {
 
 	It("are refused in annotations that stand for fields", func(ctx context.Context) {
 		body := `{"apiVersion":"autoscaling/v1","kind":"HorizontalPodAutoscaler","metadata":{"name":"x","annotations":{
-			"autoscaling.alpha.kubernetes.io/metrics":"[{\"type\":\"Resource\",\"resource\":{\"name\":\"cpu\",\"targetAverageValue\":\"` + endless + `\"}}]"}},
+			"autoscaling.alpha.kubernetes.io/metrics":"[{\"type\":\"Resource\",\"resource\":{\"name\":\"cpu\",\"targetAverageValue\":\"` + neverEnding + `\"}}]"}},
 			"spec":{"maxReplicas":3,"scaleTargetRef":{"apiVersion":"apps/v1","kind":"Deployment","name":"x"}}}`
 		s := answer(ctx, "POST", "/apis/autoscaling/v1/namespaces/"+newNamespace(ctx)+"/horizontalpodautoscalers", "application/json", []byte(body))
 		Expect(s.Code).To(BeEquivalentTo(422), s.Message)
@@ -210,7 +210,7 @@ var _ = Describe("Quantities that never end", func() {
 	It("cost no more than others, however many there are", func(ctx context.Context) {
 		limits := map[string]string{}
 		for i := range 20_000 { // half a megabyte
-			limits[fmt.Sprintf("example.com/%d", i)] = endless
+			limits[fmt.Sprintf("example.com/%d", i)] = neverEnding
 		}
 		text, err := json.Marshal(limits)
 		Expect(err).NotTo(HaveOccurred())
@@ -282,7 +282,7 @@ func quantitiesOf(t reflect.Type, above []reflect.Type) []place {
 // objectWith is an object with nothing but its name and one quantity.
 func objectWith(d *kind.Description, version kind.Version, at place) []byte {
 	GinkgoHelper()
-	var value any = endless
+	var value any = neverEnding
 	for _, step := range slices.Backward(at) {
 		switch step {
 		case "[0]":
