@@ -104,7 +104,7 @@ func (s *Server) build(ctx context.Context, l *listeners, st *store) (_ *chain, 
 	if err := b.storages(); err != nil {
 		return nil, err
 	}
-	for _, step := range []func() error{b.prioritize, b.secureAccess, b.audit, b.admit, b.attach, b.furnish} {
+	for _, step := range []func() error{b.secureAccess, b.audit, b.admit, b.attach, b.furnish, b.prioritize} {
 		if err := step(); err != nil {
 			return nil, err
 		}

@@ -105,6 +105,7 @@ var _ = Describe("Priority and fairness", func() {
 			for name, s := range all {
 				g.Expect(s.Status.Conditions).To(ContainElement(And(HaveField("Type", BeEquivalentTo(flowcontrolv1.FlowSchemaConditionDangling)),
 					HaveField("Status", flowcontrolv1.ConditionFalse))), name)
+				g.Expect(s.ManagedFields).To(BeEmpty(), "the controller has nothing to write into "+name)
 			}
 		}).WithTimeout(20 * time.Second).Should(Succeed())
 		out, err := running.kube.Discovery().RESTClient().Get().AbsPath("/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas").

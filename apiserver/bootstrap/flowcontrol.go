@@ -105,6 +105,15 @@ var schemaConfiguration = configuration[*flowcontrolv1.FlowSchema]{
 	setSpec: func(obj, want *flowcontrolv1.FlowSchema) { want.Spec.DeepCopyInto(&obj.Spec) },
 }
 
+// LevelNames are the names of the default PriorityLevelConfigurations.
+func LevelNames() []string {
+	var names []string
+	for _, level := range slices.Concat(levelConfiguration.mandatory, levelConfiguration.suggested) {
+		names = append(names, level.Name)
+	}
+	return names
+}
+
 // changes are what is to be done to the objects of a kind.
 type changes struct{ writes, deletes []task }
 

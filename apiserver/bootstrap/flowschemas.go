@@ -4,10 +4,18 @@
 package bootstrap
 
 import (
+	"context"
+	"fmt"
+
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	flowcontrolv1 "k8s.io/api/flowcontrol/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apiserver/pkg/authentication/user"
+	genericapirequest "k8s.io/apiserver/pkg/endpoints/request"
+	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/utils/clock"
 
 	"coxswain.dev/coxswain/apiserver/bootstrap/policy"
 )
@@ -62,4 +70,31 @@ func users(names ...string) []flowcontrolv1.Subject {
 		})
 	}
 	return subjects
+}
+
+// MarkFlowSchemas returns the strategy for creating FlowSchemas, by which the default ones are stored with the condition that
+// the controller of priority and fairness would write into each of them right after: that their level is there. A server
+// with an empty store has enough to do. What others create is left to the controller.
+func MarkFlowSchemas(strategy rest.RESTCreateStrategy, clock clock.PassiveClock) rest.RESTCreateStrategy {
+	return marking{RESTCreateStrategy: strategy, clock: clock}
+}
+
+type marking struct {
+	rest.RESTCreateStrategy
+	clock clock.PassiveClock
+}
+
+// PrepareForCreate implements rest.RESTCreateStrategy.
+func (m marking) PrepareForCreate(ctx context.Context, obj runtime.Object) {
+	m.RESTCreateStrategy.PrepareForCreate(ctx, obj)
+	schema, ok := obj.(*flowcontrolv1.FlowSchema)
+	if who, known := genericapirequest.UserFrom(ctx); !ok || !known || who.GetName() != user.APIServerUser {
+		return
+	}
+	schema.Status.Conditions = []flowcontrolv1.FlowSchemaCondition{{
+		Type: flowcontrolv1.FlowSchemaConditionDangling, Status: flowcontrolv1.ConditionFalse,
+		LastTransitionTime: metav1.NewTime(m.clock.Now()), Reason: "Found",
+		Message: fmt.Sprintf("This FlowSchema references the PriorityLevelConfiguration object named %q and it exists",
+			schema.Spec.PriorityLevelConfiguration.Name),
+	}}
 }

@@ -4,11 +4,13 @@
 package flowcontrol
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"k8s.io/apiserver/pkg/server/mux"
 	utilflowcontrol "k8s.io/apiserver/pkg/util/flowcontrol"
@@ -47,9 +49,9 @@ func (w writing) Write(p []byte) (int, error) {
 func TestAClientThatDoesNotReadADumpHoldsNoLock(t *testing.T) {
 	for _, path := range dumps {
 		t.Run(path, func(t *testing.T) {
-			controller := &locking{}
+			library := &locking{}
 			served := mux.NewPathRecorderMux("test")
-			WithBufferedDumps(controller).Install(served)
+			NewController(Config{Controller: library}).Install(served)
 			w := writing{httptest.NewRecorder(), make(chan struct{}), make(chan struct{})}
 			done := make(chan struct{})
 			go func() {
@@ -57,7 +59,7 @@ func TestAClientThatDoesNotReadADumpHoldsNoLock(t *testing.T) {
 				served.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
 			}()
 			<-w.began
-			if !controller.mu.TryLock() {
+			if !library.mu.TryLock() {
 				t.Error("the lock is held while the client is written to")
 			}
 			close(w.goOn)
@@ -66,5 +68,59 @@ func TestAClientThatDoesNotReadADumpHoldsNoLock(t *testing.T) {
 				t.Errorf("got %d %q %v", w.Code, w.Body, w.Header())
 			}
 		})
+	}
+}
+
+// running notes that it runs, until it is stopped.
+type running struct {
+	utilflowcontrol.Interface
+	runs chan struct{}
+}
+
+func (r running) Run(stop <-chan struct{}) error {
+	close(r.runs)
+	<-stop
+	return nil
+}
+
+func TestTheControllerBeginsWhenItMay(t *testing.T) {
+	for name, stopFirst := range map[string]bool{"and runs until it is stopped": false, "or not at all": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				may, stop, stopped := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+				library := running{runs: make(chan struct{})}
+				c := NewController(Config{Controller: library, Await: func(ctx context.Context) {
+					select {
+					case <-may:
+					case <-ctx.Done():
+					}
+				}})
+				go func() { stopped <- c.Run(stop) }()
+				synctest.Wait()
+				if runs(library) {
+					t.Error("the controller runs before it may")
+				}
+				if !stopFirst {
+					close(may)
+					synctest.Wait()
+				}
+				close(stop)
+				if err := <-stopped; err != nil {
+					t.Error(err)
+				}
+				if got := runs(library); got == stopFirst {
+					t.Errorf("ran: %v", got)
+				}
+			})
+		})
+	}
+}
+
+func runs(r running) bool {
+	select {
+	case <-r.runs:
+		return true
+	default:
+		return false
 	}
 }
