@@ -53,8 +53,8 @@ func ask(ctx context.Context, server *apiserver.Server, who user.Info, method, p
 	return client.Do(req)
 }
 
-// answer is the status of a request whose answer is read, or the error that came instead.
-func answer(ctx context.Context, server *apiserver.Server, who user.Info, method, path, body string) string {
+// statusOf is the status of a request whose answer is read, or the error that came instead.
+func statusOf(ctx context.Context, server *apiserver.Server, who user.Info, method, path, body string) string {
 	resp, err := ask(ctx, server, who, method, path, strings.NewReader(body))
 	if err != nil {
 		return err.Error()
@@ -315,7 +315,7 @@ var _ = Describe("Priority and fairness", func() {
 		}
 		Expect(apierrors.IsForbidden(kube.FlowcontrolV1().FlowSchemas().Delete(ctx, "global-default", metav1.DeleteOptions{}))).To(BeTrue())
 		Expect(apierrors.IsForbidden(kube.FlowcontrolV1().PriorityLevelConfigurations().Delete(ctx, "workload-low", metav1.DeleteOptions{}))).To(BeTrue())
-		Expect(answer(ctx, running.server, who, "GET", "/debug/api_priority_and_fairness/dump_requests", "")).To(Equal("403 Forbidden"))
+		Expect(statusOf(ctx, running.server, who, "GET", "/debug/api_priority_and_fairness/dump_requests", "")).To(Equal("403 Forbidden"))
 	},
 		Entry("somebody", person("jane")),
 		Entry("a service account", account("default", "robot")),

@@ -89,10 +89,10 @@ var _ = Describe("One noisy user", func() {
 			"another account": account("default", "victim"), "a user": person("jane"), "an admin": person("admin", user.SystemPrivilegedGroup),
 			"the scheduler": person("system:kube-scheduler"),
 		} {
-			got[who] = answer(ctx, server, u, "POST", selfReviewPath, selfReview)
+			got[who] = statusOf(ctx, server, u, "POST", selfReviewPath, selfReview)
 		}
 		node := fmt.Sprintf("n%d", round)
-		got["a node"] = answer(ctx, server, person("system:node:"+node, user.NodesGroup), "POST",
+		got["a node"] = statusOf(ctx, server, person("system:node:"+node, user.NodesGroup), "POST",
 			"/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases", lease(node))
 		return got
 	}
@@ -119,7 +119,7 @@ var _ = Describe("One noisy user", func() {
 			}
 			Expect(got).To(Equal(want), who)
 		}
-		Expect(answer(ctx, server, person("admin", user.SystemPrivilegedGroup), "GET", "/debug/api_priority_and_fairness/dump_queues", "")).To(Equal("404 Not Found"))
+		Expect(statusOf(ctx, server, person("admin", user.SystemPrivilegedGroup), "GET", "/debug/api_priority_and_fairness/dump_queues", "")).To(Equal("404 Not Found"))
 	})
 
 	It("is told from others even while the default objects are gone", func(ctx context.Context) {
