@@ -290,13 +290,21 @@ func TestStoreLargerThanItsQuotaStarts(t *testing.T) {
 	}
 }
 
+// TestServersShareAnEtcd is about a server with an etcd inside that another server uses as well.
 func TestServersShareAnEtcd(t *testing.T) {
-	f := open(t, etcd.Config{Dir: t.TempDir(), QuotaBytes: 64 << 20}, nil)
-	other := New(Config{Client: f.server.Client(), Embedded: f.server})
+	address := &url.URL{Scheme: "http", Host: freeAddress(t)}
+	f := open(t, etcd.Config{Dir: t.TempDir(), QuotaBytes: 64 << 20, ListenClient: address}, nil)
+	client, err := etcd.Dial(t.Context(), etcd.Cluster{Servers: []string{address.String()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	other := New(Config{Client: client})
+	kv := other.KV(client.KV)
 	other.Run(t.Context(), nil)
 	defer other.Close()
 	watched := f.server.Client().Watch(t.Context(), compactKey)
-	overwrite(t, []clientv3.KV{f.kv, other.KV(other.config.Client.KV)}, 4, 200)
+	overwrite(t, []clientv3.KV{f.kv, f.kv, f.kv, kv}, 4, 200)
 	f.Close()
 	other.Close()
 	var last string
@@ -423,4 +431,27 @@ func TestClusterOfOthers(t *testing.T) {
 	defer k.Close()
 	eventually(t, "the check", func() error { return k.Check(nil) })
 	overwrite(t, []clientv3.KV{kv}, 2, 20)
+}
+
+func TestMemberThatIsDownIsLeftOut(t *testing.T) {
+	address := &url.URL{Scheme: "http", Host: freeAddress(t)}
+	server, err := etcd.Start(t.Context(), etcd.Config{Dir: t.TempDir(), QuotaBytes: etcd.MinQuotaBytes, ListenClient: address, UnsafeNoFsync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := sync.OnceFunc(server.Close)
+	defer stop()
+	client, err := etcd.Dial(t.Context(), etcd.Cluster{Servers: []string{address.String(), "http://" + freeAddress(t)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	k := New(Config{Client: client})
+	if got, err := k.status(t.Context()); err != nil || got.quota != server.Ceiling() || got.size == 0 {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	stop()
+	if got, err := k.status(t.Context()); err == nil {
+		t.Errorf("nobody is there, and says %+v", got)
+	}
 }

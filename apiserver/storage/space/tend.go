@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
@@ -36,28 +37,20 @@ type status struct {
 }
 
 // statusTimeout is for a member that does not answer.
-const statusTimeout = 5 * time.Second
+const statusTimeout = 2 * time.Second
 
 // defaultQuota is that of an etcd older than 3.6, which does not tell.
 const defaultQuota = 2 << 30
 
 // status asks the members of the cluster how large they are. It is an error when none answers.
 func (k *Keeper) status(ctx context.Context) (status, error) {
-	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
-	defer cancel()
-	endpoints := k.config.Client.Endpoints()
-	if len(endpoints) == 0 {
-		endpoints = []string{""} // within the process
+	members, err := k.members(ctx)
+	if err != nil {
+		return status{}, err
 	}
 	var all status
-	var errs []error
 	alarmed := false
-	for _, endpoint := range endpoints {
-		s, err := k.config.Client.Status(ctx, endpoint)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("asking etcd how large it is: %w", err))
-			continue
-		}
+	for _, s := range members {
 		inUse := s.DbSizeInUse
 		if inUse == 0 {
 			inUse = s.DbSize
@@ -68,9 +61,6 @@ func (k *Keeper) status(ctx context.Context) (status, error) {
 			all.quota = s.DbSizeQuota
 		}
 		alarmed = alarmed || len(s.Errors) > 0
-	}
-	if len(errs) == len(endpoints) {
-		return status{}, errors.Join(errs...)
 	}
 	switch {
 	case k.config.Embedded != nil:
@@ -86,6 +76,27 @@ func (k *Keeper) status(ctx context.Context) (status, error) {
 		all.alarms = list.Alarms
 	}
 	return all, nil
+}
+
+// members are the answers of the members that give one.
+func (k *Keeper) members(ctx context.Context) ([]*clientv3.StatusResponse, error) {
+	endpoints := k.config.Client.Endpoints()
+	if len(endpoints) == 0 {
+		endpoints = []string{""} // within the process
+	}
+	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
+	defer cancel()
+	answers, errs := make([]*clientv3.StatusResponse, len(endpoints)), make([]error, len(endpoints))
+	var asking sync.WaitGroup
+	for i, endpoint := range endpoints {
+		asking.Go(func() { answers[i], errs[i] = k.config.Client.Status(ctx, endpoint) })
+	}
+	asking.Wait()
+	answers = slices.DeleteFunc(answers, func(s *clientv3.StatusResponse) bool { return s == nil })
+	if len(answers) == 0 {
+		return nil, fmt.Errorf("asking etcd how large it is: %w", errors.Join(errs...))
+	}
+	return answers, nil
 }
 
 // compactKey is where Kubernetes' compactors agree on who compacts: whoever has changed it does, up to the revision that
