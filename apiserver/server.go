@@ -66,7 +66,8 @@ func New(config Config) (*Server, error) {
 	return &Server{config: config, ready: make(chan struct{}), handling: make(chan struct{}), metrics: newMetrics(config)}, nil
 }
 
-// Ready is closed when the server answers every request that it ever will (/readyz says ok).
+// Ready is closed when the server answers every request that it ever will (/readyz says ok, but perhaps for an alarm of the
+// store: a full one is emptied through this server).
 func (s *Server) Ready() <-chan struct{} { return s.ready }
 
 // Address is where the server listens for HTTPS, nil before Start has opened it.
