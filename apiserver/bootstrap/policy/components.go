@@ -127,7 +127,6 @@ func ownRoles() []rbacv1.ClusterRole {
 			on("coxswain.dev", "schedulerprofiles", read),
 			on("coxswain.dev", "schedulerprofiles/status", "get update patch"),
 			on("scheduling.k8s.io", "priorityclasses", read),
-			on(core, "pods", "patch"),
 			on(core, "replicationcontrollers", read),
 		),
 	}
