@@ -21,8 +21,7 @@ func readSecret(ctx context.Context, g *Graph, node string, r authorizer.Attribu
 	if refusal := onlyRead(r); refusal != "" {
 		return refusal
 	}
-	return related(node, g.Reaches(ctx, node, secrets, r.GetNamespace(), r.GetName()) ||
-		g.ReachesByVolume(ctx, node, r.GetNamespace(), r.GetName()))
+	return related(node, g.ReachesSecret(ctx, node, r.GetNamespace(), r.GetName()))
 }
 
 func readConfigMap(ctx context.Context, g *Graph, node string, r authorizer.Attributes) string {

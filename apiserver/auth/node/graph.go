@@ -236,9 +236,15 @@ func (g *Graph) ReachesVolume(ctx context.Context, node, name string) bool {
 	return g.Reaches(ctx, node, claims, volume.Spec.ClaimRef.Namespace, volume.Spec.ClaimRef.Name)
 }
 
-// ReachesByVolume tells whether a node needs a secret to mount a volume that one of its pods claims. It reads each volume
-// that the node has in use, so it comes after Reaches has said no.
-func (g *Graph) ReachesByVolume(ctx context.Context, node, namespace, name string) bool {
+// ReachesSecret tells whether a pod on node refers to a secret, or the node needs it to mount a volume that one of its pods
+// claims. Volumes are looked at before the graph is given time to catch up, and again after it.
+func (g *Graph) ReachesSecret(ctx context.Context, node, namespace, name string) bool {
+	return g.has(key(node, secrets, namespace, name)) || g.reachesByVolume(ctx, node, namespace, name) ||
+		g.Reaches(ctx, node, secrets, namespace, name) || g.reachesByVolume(ctx, node, namespace, name)
+}
+
+// reachesByVolume reads each volume that the node's pods claim.
+func (g *Graph) reachesByVolume(ctx context.Context, node, namespace, name string) bool {
 	pods, err := g.pods.GetIndexer().ByIndex(byClaimant, node)
 	if err != nil {
 		return false

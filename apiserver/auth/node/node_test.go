@@ -463,6 +463,16 @@ func TestAPodThatTheGraphHearsOfLate(t *testing.T) {
 	}
 }
 
+// Mounting a volume does not wait for the graph to catch up with what it knows by another way.
+func TestSecretsOfVolumesAreThereAtOnce(t *testing.T) {
+	graph, _ := newGraph(t, time.Hour, fullPod())
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if !graph.ReachesSecret(ctx, "n1", "storage", "stage") {
+		t.Error("the secret of the volume was waited for")
+	}
+}
+
 func TestNobodyElseHasAnOpinion(t *testing.T) {
 	graph, _ := newGraph(t, time.Millisecond)
 	a := New(graph, policy.NodeRules())
