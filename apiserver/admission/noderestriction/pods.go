@@ -22,7 +22,7 @@ func (p *Plugin) pods(ctx context.Context, r request) error {
 		case admission.Create:
 			return p.createPod(ctx, r)
 		case admission.Delete:
-			return p.ownPod(ctx, r, r.GetName(), "delete")
+			return p.deletePod(ctx, r)
 		}
 		return fmt.Errorf("unexpected operation %q, node %q can only create and delete mirror pods", r.GetOperation(), r.node)
 	case "status":
@@ -99,12 +99,26 @@ func knownSources(v corev1.Volume) error {
 	return nil
 }
 
+// deletePod looks at the pod that is about to be deleted, if admission already knows it: the pod of that name that was read
+// before may have been another's.
+func (p *Plugin) deletePod(ctx context.Context, r request) error {
+	pod, known := r.GetOldObject().(*corev1.Pod)
+	if !known {
+		return p.ownPod(ctx, r, r.GetName(), "delete")
+	}
+	return bound(pod, r, "delete")
+}
+
 // ownPod checks that the pod of a name is bound to the node.
 func (p *Plugin) ownPod(ctx context.Context, r request, name, what string) error {
 	pod, err := p.objects.Pod(ctx, r.GetNamespace(), name, "")
 	if err != nil {
 		return err
 	}
+	return bound(pod, r, what)
+}
+
+func bound(pod *corev1.Pod, r request, what string) error {
 	if pod.Spec.NodeName != r.node {
 		return fmt.Errorf("node %q can only %s pods with spec.nodeName set to itself", r.node, what)
 	}

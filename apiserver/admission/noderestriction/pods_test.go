@@ -119,6 +119,11 @@ func podExamples() []example {
 		{"N6", "deleting another's", delete("foreign"), "can only delete pods with spec.nodeName set to itself", ""},
 		{"N6", "deleting a pod of no node", delete("unbound"), "can only delete pods with spec.nodeName set to itself", ""},
 		{"N6", "deleting what is not there", delete("gone"), "not found", metav1.StatusReasonNotFound},
+		{"N6", "deleting one that has become another's", on(n1, admission.Delete, pods, "shop/web", nil, func() runtime.Object {
+			p := web()
+			p.Spec.NodeName = "n2"
+			return p
+		}()), "can only delete pods with spec.nodeName set to itself", ""},
 		{"N6", "changing its pod", on(n1, admission.Update, pods, "shop/web", web(), web()), `node "n1" can only create and delete mirror pods`, ""},
 		{"N10", "evicting its pod", evict("shop/web#eviction", "web"), "", ""},
 		{"N10", "named in the body", evict("shop/#eviction", "web"), "", ""},
