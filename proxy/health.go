@@ -16,6 +16,7 @@ import (
 	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 
+	"coxswain.dev/coxswain/internal/bytetimeout"
 	"coxswain.dev/coxswain/internal/serving"
 	"coxswain.dev/coxswain/proxy/state"
 )
@@ -107,7 +108,7 @@ func (h *healthPorts) obey(logger klog.Logger, changes []state.Change) {
 				continue
 			}
 			port := &healthPort{key: change.Key}
-			port.server = &http.Server{Handler: h.handler(port), ReadHeaderTimeout: 10 * time.Second}
+			port.server = &http.Server{Handler: bytetimeout.Handler(h.handler(port), 0), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 90 * time.Second}
 			h.servers[number] = port
 			go func() {
 				if err := port.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -211,7 +212,7 @@ func (p *Proxy) serveHealthz(ctx context.Context) error {
 	mux := http.NewServeMux()
 	mux.Handle("/healthz", p.health)
 	mux.Handle("/livez", p.health)
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: bytetimeout.Handler(mux, 0), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 90 * time.Second}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
 	if err := server.Serve(p.healthz); !errors.Is(err, http.ErrServerClosed) {

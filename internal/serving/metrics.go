@@ -12,7 +12,7 @@ import (
 
 // scrapes bounds how many clients are shown metrics at a time; more get 503. Some endpoints ask nobody for credentials,
 // and gathering takes memory and processor.
-const scrapes = 4
+const scrapes = 10
 
 // Metrics serves metrics in the formats of Prometheus. What can't be gathered is left out.
 func Metrics(gatherer prometheus.Gatherer) http.Handler {

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/client-go/kubernetes"
 
+	"coxswain.dev/coxswain/internal/bytetimeout"
 	"coxswain.dev/coxswain/internal/componentmetrics"
 	"coxswain.dev/coxswain/internal/serving"
 )
@@ -109,7 +110,7 @@ func (s *Server) Start(ctx context.Context) error {
 	defer s.others.close()
 	run(func() error { return s.chain.Serve(s.stream) })
 	run(func() error { return s.chain.ServePacket(s.datagrams) })
-	metrics := &http.Server{Handler: figuresHandler(), ReadHeaderTimeout: 10 * time.Second}
+	metrics := &http.Server{Handler: bytetimeout.Handler(figuresHandler(), 0), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 90 * time.Second}
 	run(func() error { return metrics.Serve(s.figures) })
 	run(func() error { s.publisher.run(ctx, s.records.HasSynced, s.ready); return nil })
 	reload := s.cfg.Clock.NewTicker(reloadPeriod)
