@@ -35,6 +35,7 @@ var owners = []struct {
 	{"authenticated_user_requests", APIServer, "the filter of authentication"},
 	{"authentication_", APIServer, "the filter of authentication"},
 	{"authorization_", APIServer, "the filter of authorization"},
+	{"coxswain_apiserver_", APIServer, "our own: the space of the store"},
 	{"crd_", APIServer, "conversion of custom resources"},
 	{"etcd_", APIServer, "the client of etcd in k8s.io/apiserver; rows below give the server's families to etcd"},
 	{"field_validation_", APIServer, "the decoder of request bodies"},
