@@ -70,15 +70,28 @@ func (c *conn) Write(p []byte) (int, error) {
 		}
 		n, err := c.Conn.Write(p[written:])
 		written += n
-		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) || c.byOwner() {
+		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return written, err
+		}
+		if c.byOwner() {
+			c.dropOnClose()
 			return written, err
 		}
 		now, known := acknowledgedBytes(c.Conn)
 		progress := n > 0 || known && asked && now != acknowledged
 		if asked && !progress {
+			c.dropOnClose()
 			return written, fmt.Errorf("the peer has accepted nothing for %v: %w", 2*c.period, err)
 		}
 		acknowledged, asked = now, true
+	}
+}
+
+// dropOnClose keeps the kernel from holding, after the connection is closed, megabytes that the peer does not take: it is
+// reset instead. What a write that failed has left behind is of no use to anybody.
+func (c *conn) dropOnClose() {
+	if tcp, ok := c.Conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0) // a connection that is gone has nothing to drop
 	}
 }
 

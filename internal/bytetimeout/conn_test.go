@@ -217,11 +217,15 @@ func TestASlowReaderBehindALargeBuffer(t *testing.T) {
 
 func TestATCPPeerThatDoesNotRead(t *testing.T) {
 	const timeout = 200 * time.Millisecond
-	own, _ := overTCP(t, timeout)
+	own, peer := overTCP(t, timeout)
 	began := time.Now()
 	_, err := own.Write(make([]byte, 32<<20))
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("writing: %v", err)
+	}
+	_ = own.Close()
+	if _, err := io.Copy(io.Discard, peer); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("the peer still gets what it did not take in time, and then %v", err)
 	}
 	if took := time.Since(began); took > 50*timeout {
 		t.Errorf("it took %v", took)

@@ -25,7 +25,7 @@ func Handler(next http.Handler, timeout time.Duration) http.Handler {
 		timeout = Default
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, ok := w.(interface{ SetWriteDeadline(time.Time) error }); !ok {
+		if _, ok := responsewriter.GetOriginal(w).(interface{ SetWriteDeadline(time.Time) error }); !ok {
 			next.ServeHTTP(w, r) // the request came over no network
 			return
 		}

@@ -21,6 +21,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
+	"k8s.io/apiserver/pkg/endpoints/responsewriter"
 )
 
 // pipes is a listener to connections of net.Pipe.
@@ -40,6 +41,17 @@ func (p *pipes) Accept() (net.Conn, error) {
 func (p *pipes) Close() error   { close(p.closed); return nil }
 func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 
+// filtered is a filter around everything that has a writer of its own, as servers have them.
+func filtered(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(responsewriter.WrapForHTTP1Or2(&filterWriter{w}), r)
+	})
+}
+
+type filterWriter struct{ http.ResponseWriter }
+
+func (f *filterWriter) Unwrap() http.ResponseWriter { return f.ResponseWriter }
+
 // framer is a client that speaks HTTP/2 frame by frame, and grants windows only when told to.
 type framer struct {
 	*http2.Framer
@@ -51,7 +63,7 @@ type framer struct {
 // serveHTTP2 serves handler over one connection whose streams have no window to begin with.
 func serveHTTP2(t *testing.T, handler http.Handler, timeout time.Duration) *framer {
 	t.Helper()
-	server := &http.Server{Handler: Handler(handler, timeout), Protocols: &http.Protocols{}}
+	server := &http.Server{Handler: filtered(Handler(handler, timeout)), Protocols: &http.Protocols{}}
 	server.Protocols.SetUnencryptedHTTP2(true)
 	l := &pipes{accepted: make(chan net.Conn), closed: make(chan struct{})}
 	go func() { _ = server.Serve(Listener(l, timeout)) }()
@@ -242,7 +254,7 @@ func TestAHijackedStreamMayPause(t *testing.T) {
 	t.Parallel()
 	const timeout, size = 100 * time.Millisecond, 32 << 20
 	written := make(chan error, 1)
-	server := httptest.NewUnstartedServer(Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	server := httptest.NewUnstartedServer(filtered(Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		c, _, err := w.(http.Hijacker).Hijack()
 		if err != nil {
 			written <- err
@@ -251,7 +263,7 @@ func TestAHijackedStreamMayPause(t *testing.T) {
 		defer func() { _ = c.Close() }()
 		_, err = c.Write(make([]byte, size))
 		written <- err
-	}), timeout))
+	}), timeout)))
 	server.Listener = Listener(server.Listener, timeout)
 	server.StartTLS()
 	defer server.Close()
