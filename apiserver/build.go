@@ -23,7 +23,6 @@ import (
 	"k8s.io/client-go/rest"
 	aggregatorapiserver "k8s.io/kube-aggregator/pkg/apiserver"
 
-	"coxswain.dev/coxswain/apiserver/listbudget"
 	"coxswain.dev/coxswain/apiserver/openapi"
 	"coxswain.dev/coxswain/apiserver/registry"
 	"coxswain.dev/coxswain/apiserver/storage"
@@ -104,6 +103,7 @@ func (s *Server) build(ctx context.Context, l *listeners, st *store) (_ *chain, 
 	if err := b.storages(); err != nil {
 		return nil, err
 	}
+	b.countFirst()
 	for _, step := range []func() error{b.secureAccess, b.audit, b.admit, b.attach, b.furnish, b.prioritize} {
 		if err := step(); err != nil {
 			return nil, err
@@ -173,7 +173,7 @@ func (b *builder) prepare() error {
 	b.generic.CorsAllowedOriginList = b.config.Serving.CORSAllowedOrigins
 	b.generic.ShutdownDelayDuration = b.config.Serving.ShutdownDelay
 	b.generic.ExternalAddress = b.externalAddress()
-	lists := listbudget.New(listbudget.Config{Stats: b.generic.StorageObjectCountTracker.Get, Bytes: b.config.Limits.ListBytes})
+	lists := b.lists()
 	b.generic.BuildHandlerChainFunc = func(api http.Handler, c *genericapiserver.Config) http.Handler {
 		chain := genericapiserver.DefaultBuildHandlerChain(b.requests.wrap(lists.Wrap(api), c.LongRunningFunc), c)
 		return b.drain.wrap(bytetimeout.Handler(chain, b.config.Serving.WriteByteTimeout))

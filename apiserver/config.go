@@ -197,6 +197,6 @@ type LimitsConfig struct {
 	// MinRequestTimeout is the least time after which a watch is ended.
 	MinRequestTimeout time.Duration
 	// ListBytes is the memory that big lists may take together while they are answered (see package listbudget); zero
-	// means 48 MB a processor, 96 MB at least.
+	// means 32 MB a processor, 64 MB at least.
 	ListBytes int64
 }

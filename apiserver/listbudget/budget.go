@@ -18,11 +18,12 @@ import (
 type Config struct {
 	// Stats tells how many objects a resource ("deployments.apps") has, and how large they are. It is required.
 	Stats func(resource string) (storage.Stats, error)
-	// Bytes is what the lists that are answered at the same time may cost together; by default 48 MB a processor, and 96
+	// Size tells how large the struct of an object of a resource is, 0 when that is not known. Nil knows none.
+	Size func(resource string) int64
+	// Bytes is what the lists that are answered at the same time may cost together; by default 32 MB a processor, and 64
 	// at least.
 	Bytes int64
-	// Wait is how long a list waits for its turn before it is turned away; 15 s by default, the part of a request's minute
-	// that priority and fairness lets it wait as well.
+	// Wait is how long a list waits for its turn before it is turned away; 30 s by default, half of a request's minute.
 	Wait time.Duration
 	// Patience is how long an answer may make no progress while others wait for the budget; a second by default.
 	Patience time.Duration
@@ -31,6 +32,7 @@ type Config struct {
 // Budget shares memory out among lists. It is safe for concurrent use.
 type Budget struct {
 	stats          func(resource string) (storage.Stats, error)
+	size           func(resource string) int64
 	total          int64
 	wait, patience time.Duration
 
@@ -69,12 +71,15 @@ type claim struct {
 
 // New makes a budget.
 func New(config Config) *Budget {
-	b := &Budget{stats: config.Stats, total: config.Bytes, wait: config.Wait, patience: config.Patience, holders: map[*claim]struct{}{}}
+	b := &Budget{stats: config.Stats, size: config.Size, total: config.Bytes, wait: config.Wait, patience: config.Patience, holders: map[*claim]struct{}{}}
 	if b.total == 0 {
-		b.total = max(96<<20, int64(runtime.GOMAXPROCS(0))*48<<20)
+		b.total = max(64<<20, int64(runtime.GOMAXPROCS(0))*32<<20)
+	}
+	if b.size == nil {
+		b.size = func(string) int64 { return 0 }
 	}
 	if b.wait == 0 {
-		b.wait = 15 * time.Second
+		b.wait = 30 * time.Second
 	}
 	if b.patience == 0 {
 		b.patience = time.Second

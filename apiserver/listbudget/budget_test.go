@@ -109,7 +109,7 @@ func TestWaitingEnds(t *testing.T) {
 		end  time.Duration // of the context; zero for never
 		want time.Duration
 	}{
-		{name: "after the wait of the budget", want: 15 * time.Second},
+		{name: "after the wait of the budget", want: 30 * time.Second},
 		{name: "with the request", end: 3 * time.Second, want: 3 * time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -15,15 +15,17 @@ import (
 )
 
 // What an object of a list holds while the list is answered. The data of an object is shared with the watch cache; what is
-// the list's own is the object's struct (300 bytes for a ConfigMap, 1,300 for a Pod), a pointer or two, and garbage.
+// the list's own is the object's struct (300 bytes for a ConfigMap, 1,200 for a Pod) and pointers.
 const (
-	perObject = 1 << 10
+	perObject = 64
+	// ofUnknown is the struct of an object of which the size is not known, such as a custom resource.
+	ofUnknown = 1 << 10
 	// perWatched is for the present objects that a watch begins with: pointers.
 	perWatched = 32
 	// ofWatch is what such a watch holds besides: the copies of objects that wait to be encoded.
 	ofWatch = 128 << 10
 	// free is what costs nothing; most lists do.
-	free = 2 << 20
+	free = 1 << 20
 )
 
 // cost is what the request may hold, and whether it is a watch, which holds it only in the beginning.
@@ -43,21 +45,26 @@ func (b *Budget) cost(r *http.Request) (bytes int64, watch bool) {
 	default:
 		return 0, false
 	}
-	stats, err := b.stats(schema.GroupResource{Group: info.APIGroup, Resource: info.Resource}.String())
-	if err != nil { // what is served elsewhere is not counted, nor held here
+	resource := schema.GroupResource{Group: info.APIGroup, Resource: info.Resource}.String()
+	stats, err := b.stats(resource)
+	if err != nil && stats.ObjectCount == 0 { // what is served elsewhere is not counted, nor held here
 		return 0, watch
 	}
 	objects := atMost(stats.ObjectCount, query)
-	bytes = objects * perObject
+	size := b.size(resource)
+	if size == 0 {
+		size = ofUnknown
+	}
+	bytes = objects * (perObject + size)
+	if bytes < free {
+		return 0, watch
+	}
 	switch {
 	case watch:
 		bytes = objects*perWatched + ofWatch
 	case encodedWhole(r, query):
 		// Several buffers while it grows.
-		bytes += 3 * objects * max(perObject, stats.EstimatedAverageObjectSizeBytes)
-	}
-	if objects*perObject < free {
-		return 0, watch
+		bytes += 3 * objects * max(ofUnknown, stats.EstimatedAverageObjectSizeBytes)
 	}
 	return bytes, watch
 }

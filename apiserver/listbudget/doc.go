@@ -10,7 +10,7 @@
 //
 //	list ── seat ── cost(count of the resource's objects) ──► enough left? ──► answer, then give back
 //	                                                              │ no
-//	                                            wait, users taking turns; after 15 s: 429
+//	                                            wait, users taking turns; after 30 s: 429
 //
 // A list costs by what it may load (the number of objects of its resource, or its limit), small ones nothing. Watches that
 // begin with the present objects hold a list of them until those are sent, and cost less. While somebody waits, an answer

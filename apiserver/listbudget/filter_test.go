@@ -23,18 +23,24 @@ import (
 	utilflowcontrol "k8s.io/apiserver/pkg/util/flowcontrol"
 )
 
-// counts are 20,000 ConfigMaps of 2 kB, 500 Pods, and nothing else.
+func sizes(resource string) int64 {
+	return map[string]int64{"configmaps": 300, "pods": 1_200}[resource]
+}
+
+// counts are 20,000 ConfigMaps of 2 kB, 500 Pods, 3,000 custom resources, and nothing else.
 func counts(resource string) (storage.Stats, error) {
 	switch resource {
 	case "configmaps":
 		return storage.Stats{ObjectCount: 20_000, EstimatedAverageObjectSizeBytes: 2_000}, nil
 	case "pods":
 		return storage.Stats{ObjectCount: 500, EstimatedAverageObjectSizeBytes: 2_000}, nil
+	case "boats.example.com":
+		return storage.Stats{ObjectCount: 3_000}, errStale
 	}
 	return storage.Stats{}, errNotCounted
 }
 
-var errNotCounted = errors.New("not counted")
+var errNotCounted, errStale = errors.New("not counted"), errors.New("counted long ago")
 
 var resolver = &request.RequestInfoFactory{APIPrefixes: sets.NewString("api", "apis"), GrouplessAPIPrefixes: sets.NewString("api")}
 
@@ -49,7 +55,7 @@ func as(t *testing.T, name string, r *http.Request) *http.Request {
 }
 
 func TestCosts(t *testing.T) {
-	const list, whole, watch = 20_000 * 1024, 20_000 * (1024 + 3*2_000), 20_000*32 + 128<<10
+	const list, whole, watch = 20_000 * (300 + 64), 20_000 * (300 + 64 + 3*2_000), 20_000*32 + 128<<10
 	for _, c := range []struct {
 		name, method, path, accept, agent string
 		want                              int64
@@ -62,6 +68,7 @@ func TestCosts(t *testing.T) {
 		{name: "a page of what the cache has", path: "/api/v1/configmaps?limit=500&resourceVersion=0", want: list},
 		{name: "a list of one", path: "/api/v1/namespaces/a/configmaps?fieldSelector=metadata.name%3Dx", want: 0},
 		{name: "a list of few", path: "/api/v1/pods", want: 0},
+		{name: "a list of custom resources that were counted long ago", path: "/apis/example.com/v1/boats", want: 3_000 * (1024 + 64)},
 		{name: "a list of what is served elsewhere", path: "/apis/metrics.k8s.io/v1beta1/pods", want: 0},
 		{name: "a deletion of all", method: http.MethodDelete, path: "/api/v1/namespaces/a/configmaps", want: list},
 		{name: "one object", path: "/api/v1/namespaces/a/configmaps/x", want: 0},
@@ -85,7 +92,7 @@ func TestCosts(t *testing.T) {
 			}
 			r.Header.Set("Accept", c.accept)
 			r.Header.Set("User-Agent", c.agent)
-			if got, _ := New(Config{Stats: counts}).cost(as(t, "jane", r)); got != c.want {
+			if got, _ := New(Config{Stats: counts, Size: sizes}).cost(as(t, "jane", r)); got != c.want {
 				t.Errorf("it costs %d, not %d", got, c.want)
 			}
 		})
