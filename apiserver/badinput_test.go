@@ -58,6 +58,22 @@ var _ = Describe("Bad input", func() {
 		Expect(fields).To(ContainElements("metadata.name", "spec.replicas", "spec.selector", "spec.template.spec.containers"))
 	})
 
+	DescribeTable("in YAML cannot be made much of by aliases",
+		func(ctx context.Context, verb, path, contentType string) {
+			// Refused at once; filled in, it would be 300 GB.
+			body := `{apiVersion: v1, kind: ConfigMap, metadata: {name: "x"}, data: {a: &a "` + strings.Repeat("x", 1<<20) + `"}, b: [` +
+				strings.Repeat("*a,", 300_000) + `]}`
+			err := running.kube.CoreV1().RESTClient().Verb(verb).AbsPath(strings.ReplaceAll(path, "NS", newNamespace(ctx))).Param("fieldManager", "m").
+				SetHeader("Content-Type", contentType).Body([]byte(body)).Do(ctx).Error()
+			Expect(apierrors.IsRequestEntityTooLargeError(err)).To(BeTrue(), "%v", err)
+		},
+		Entry("on create", "POST", "/api/v1/namespaces/NS/configmaps", "application/yaml"),
+		Entry("on apply", "PATCH", "/api/v1/namespaces/NS/configmaps/x", "application/apply-patch+yaml"),
+		Entry("in what everybody may create", "POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", "application/yaml"),
+		Entry("in custom resources", "POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", "application/yaml"),
+		Entry("in options", "DELETE", "/api/v1/namespaces/NS/configmaps/x", "application/yaml"),
+	)
+
 	It("that is too big is refused before it is read", func(ctx context.Context) {
 		api := running.kube.CoreV1().ConfigMaps(newNamespace(ctx))
 		_, err := api.Create(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "big"},

@@ -23,6 +23,7 @@ import (
 	"k8s.io/client-go/rest"
 	aggregatorapiserver "k8s.io/kube-aggregator/pkg/apiserver"
 
+	"coxswain.dev/coxswain/apiserver/bodies"
 	"coxswain.dev/coxswain/apiserver/openapi"
 	"coxswain.dev/coxswain/apiserver/registry"
 	"coxswain.dev/coxswain/apiserver/storage"
@@ -175,7 +176,8 @@ func (b *builder) prepare() error {
 	b.generic.ExternalAddress = b.externalAddress()
 	lists := b.lists()
 	b.generic.BuildHandlerChainFunc = func(api http.Handler, c *genericapiserver.Config) http.Handler {
-		chain := genericapiserver.DefaultBuildHandlerChain(b.requests.wrap(lists.Wrap(api), c.LongRunningFunc), c)
+		api = bodies.BoundYAML(lists.Wrap(api), c.MaxRequestBodyBytes, c.Serializer)
+		chain := genericapiserver.DefaultBuildHandlerChain(b.requests.wrap(api, c.LongRunningFunc), c)
 		return b.drain.wrap(bytetimeout.Handler(chain, b.config.Serving.WriteByteTimeout))
 	}
 	b.generic.LoopbackClientConfig = b.server.metrics.Instrument(b.server.ConfigFor(&user.DefaultInfo{
