@@ -59,8 +59,10 @@ func (s *Server) Sizes() (size, inUse int64) {
 // Ceiling is etcd's own quota.
 func (s *Server) Ceiling() int64 { return s.ceiling }
 
-// Commit writes what is applied to the database now instead of within the next half second, so that its size is known.
-func (s *Server) Commit() { s.etcd.Server.KV().Commit() }
+// Commit writes what is applied to the database now instead of within the next half second, so that its size is known. It
+// is the database's own commit, which takes no lock of etcd's: that of the key space is for the goroutine that applies
+// writes, which a watch that asks for progress can hold up for ever otherwise.
+func (s *Server) Commit() { s.etcd.Server.Backend().ForceCommit() }
 
 // Settle makes pages that were freed usable, and counts them as free: a page can be used again when no reader can see it
 // any more, which the database finds out when it commits again, twice. Nothing is changed.

@@ -4,6 +4,9 @@
 package etcd
 
 import (
+	"context"
+	"strconv"
+	"sync"
 	"testing"
 	"time"
 )
@@ -39,6 +42,47 @@ func TestSettlingChangesNothing(t *testing.T) {
 	}
 	if server.Quota() != DefaultQuotaBytes || server.Ceiling() != DefaultQuotaBytes+Reserve(DefaultQuotaBytes) {
 		t.Errorf("quota %d, ceiling %d", server.Quota(), server.Ceiling())
+	}
+}
+
+// TestCommitsHoldUpNobody is about locks that a commit from outside of etcd could take in the wrong order: writes tell
+// watches, watches ask how far writes have come, and both went on for ever.
+func TestCommitsHoldUpNobody(t *testing.T) {
+	server := started(t, Config{Dir: t.TempDir(), UnsafeNoFsync: true})
+	client := server.Client()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	watched := client.Watch(ctx, "key")
+	go func() {
+		for range watched { //nolint:revive // somebody has to take them
+		}
+	}()
+	var beside sync.WaitGroup
+	over := make(chan struct{})
+	for range 4 {
+		beside.Go(func() {
+			for {
+				select {
+				case <-over:
+					return
+				default:
+					_ = client.RequestProgress(ctx)
+					server.Commit()
+				}
+			}
+		})
+	}
+	for i := range 1000 {
+		if _, err := client.Put(ctx, "key", strconv.Itoa(i)); err != nil {
+			t.Errorf("write %d: %v", i, err)
+			break
+		}
+	}
+	close(over)
+	if !t.Failed() { // or it hangs, too
+		server.Settle()
+		beside.Wait()
+		server.Close()
 	}
 }
 
