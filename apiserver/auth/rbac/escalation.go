@@ -11,6 +11,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -36,19 +37,14 @@ func (e *Escalation) Check(ctx context.Context, obj, old runtime.Object) error {
 	if slices.Contains(u.GetGroups(), user.SystemPrivilegedGroup) {
 		return nil
 	}
+	if old != nil && onlyForCollection(obj, old) {
+		return nil
+	}
 	switch o := obj.(type) {
 	case *rbacv1.Role:
-		was, _ := old.(*rbacv1.Role)
-		if was != nil && equality.Semantic.DeepEqual(was.Rules, o.Rules) {
-			return nil
-		}
 		return e.checkRole(ctx, u, "roles", o.ObjectMeta, o.Rules)
 	case *rbacv1.ClusterRole:
 		was, _ := old.(*rbacv1.ClusterRole)
-		if was != nil && equality.Semantic.DeepEqual(was.Rules, o.Rules) &&
-			equality.Semantic.DeepEqual(was.AggregationRule, o.AggregationRule) {
-			return nil
-		}
 		rules := o.Rules
 		if hasAggregation(o) || (was != nil && hasAggregation(was)) {
 			// What an aggregated role will hold is not known now: only who holds everything may write one.
@@ -56,19 +52,28 @@ func (e *Escalation) Check(ctx context.Context, obj, old runtime.Object) error {
 		}
 		return e.checkRole(ctx, u, "clusterroles", o.ObjectMeta, rules)
 	case *rbacv1.RoleBinding:
-		was, _ := old.(*rbacv1.RoleBinding)
-		if was != nil && equality.Semantic.DeepEqual(was.Subjects, o.Subjects) && was.RoleRef == o.RoleRef {
-			return nil
-		}
 		return e.checkBinding(ctx, u, "rolebindings", o.ObjectMeta, o.RoleRef)
 	case *rbacv1.ClusterRoleBinding:
-		was, _ := old.(*rbacv1.ClusterRoleBinding)
-		if was != nil && equality.Semantic.DeepEqual(was.Subjects, o.Subjects) && was.RoleRef == o.RoleRef {
-			return nil
-		}
 		return e.checkBinding(ctx, u, "clusterrolebindings", o.ObjectMeta, o.RoleRef)
 	}
 	return nil
+}
+
+// onlyForCollection tells whether an update changes nothing but what the garbage collector does, which need not hold what a
+// role grants. Labels are not among that: they can make a role a part of one that others have.
+func onlyForCollection(obj, old runtime.Object) bool {
+	updated, err := meta.Accessor(obj.DeepCopyObject())
+	if err != nil {
+		return false
+	}
+	was, err := meta.Accessor(old)
+	if err != nil {
+		return false
+	}
+	updated.SetOwnerReferences(was.GetOwnerReferences())
+	updated.SetFinalizers(was.GetFinalizers())
+	updated.SetManagedFields(was.GetManagedFields())
+	return equality.Semantic.DeepEqual(updated, was) // the objects, whole: an accessor of an object is the object
 }
 
 var everything = []rbacv1.PolicyRule{

@@ -143,8 +143,12 @@ func TestEscalation(t *testing.T) {
 	}
 	aggregated := clusterRole("all", nil)
 	aggregated.AggregationRule = &rbacv1.AggregationRule{ClusterRoleSelectors: []metav1.LabelSelector{{}}}
-	labelled := role("delete")
-	labelled.Labels = map[string]string{"a": "b"}
+	labelled := clusterRole("admin", rules("*", "*"))
+	labelled.Labels = map[string]string{"rbac.authorization.k8s.io/aggregate-to-view": "true"}
+	released := role("delete")
+	released.Finalizers, released.ManagedFields = []string{"example.com/a"}, []metav1.ManagedFieldsEntry{{Manager: "gc"}}
+	annotated := clusterBinding("b", "admin", to("User", "root"))
+	annotated.Annotations = map[string]string{"a": "b"}
 	cases := map[string]struct {
 		user     user.Info
 		obj, old runtime.Object
@@ -152,7 +156,10 @@ func TestEscalation(t *testing.T) {
 	}{
 		"what one holds":                    {someone("ann"), role("get"), nil, ""},
 		"what one does not hold":            {someone("ann"), role("delete"), nil, `user "ann" (groups=[]) is attempting to grant RBAC permissions not currently held`},
-		"unchanged rules":                   {someone("ann"), labelled, role("delete"), ""},
+		"what garbage collection changes":   {someone("ann"), released, role("delete"), ""},
+		"labels that give it to others":     {someone("ann"), labelled, clusterRole("admin", rules("*", "*")), "not currently held"},
+		"other changes of a binding":        {someone("ann"), annotated, clusterBinding("b", "admin", to("User", "root")), "not currently held"},
+		"fewer rules":                       {someone("ann"), role("get"), role("delete"), ""},
 		"changed rules":                     {someone("ann"), role("delete"), role("get"), "not currently held"},
 		"with the right to escalate":        {someone("gus"), role("delete"), nil, ""},
 		"binding what one holds":            {someone("ann"), binding("shop", "b", "ClusterRole", "reader", to("User", "zoe")), nil, ""},
