@@ -47,7 +47,7 @@ func controllerRoles() map[string][]rbacv1.PolicyRule {
 		"device-taint-eviction-controller": {
 			on(core, "pods", "get list watch delete"), on(core, "pods/status", "update patch"),
 			on("resource.k8s.io", "resourceclaims", read), on("resource.k8s.io", "resourceslices", read),
-			on("resource.k8s.io", "deviceclasses", read), events(),
+			on("resource.k8s.io", "deviceclasses devicetaintrules", read), on("resource.k8s.io", "devicetaintrules/status", "update patch"), events(),
 		},
 		"disruption-controller": {
 			on("extensions apps", "deployments", read), on("extensions apps", "replicasets", read),
@@ -61,13 +61,11 @@ func controllerRoles() map[string][]rbacv1.PolicyRule {
 		},
 		"endpointslice-controller": {
 			on(core, "services pods nodes", read), on(core, "services/finalizers", "update"),
-			on("discovery.k8s.io", "endpointslices", "get list watch create update delete"),
-			on("discovery.k8s.io", "endpointslices/restricted", "create"), events(),
+			on("discovery.k8s.io", "endpointslices", "get list watch create update delete"), events(),
 		},
 		"endpointslicemirroring-controller": {
 			on(core, "services endpoints", read), on(core, "services/finalizers", "update"), on(core, "endpoints/finalizers", "update"),
-			on("discovery.k8s.io", "endpointslices", "get list watch create update delete"),
-			on("discovery.k8s.io", "endpointslices/restricted", "create"), events(),
+			on("discovery.k8s.io", "endpointslices", "get list watch create update delete"), events(),
 		},
 		"ephemeral-volume-controller": {
 			on(core, "pods", read), on(core, "pods/finalizers", "update"),
@@ -86,6 +84,10 @@ func controllerRoles() map[string][]rbacv1.PolicyRule {
 		"job-controller": {
 			on("batch", "jobs", "get list watch update patch"), on("batch", "jobs/status", "update"),
 			on("batch", "jobs/finalizers", "update"), on(core, "pods", "list watch create delete patch"), events(),
+		},
+		"kube-apiserver-serving-clustertrustbundle-publisher": {
+			on("certificates.k8s.io", "signers", "attest", "kubernetes.io/kube-apiserver-serving"),
+			on("certificates.k8s.io", "clustertrustbundles", "create update delete list watch"), events(),
 		},
 		"legacy-service-account-token-cleaner": {
 			on(core, "configmaps", "get", "kube-apiserver-legacy-service-account-token-tracking"), on(core, "secrets", "delete patch"),
@@ -107,7 +109,8 @@ func controllerRoles() map[string][]rbacv1.PolicyRule {
 		"pod-garbage-collector": {
 			on(core, "pods", "list watch delete"), on(core, "nodes", read), on(core, "pods/status", "patch"),
 		},
-		"pv-protection-controller": {on(core, "persistentvolumes", "get list watch update"), events()},
+		"podcertificaterequestcleaner": {on("certificates.k8s.io", "podcertificaterequests", "get list watch delete")},
+		"pv-protection-controller":     {on(core, "persistentvolumes", "get list watch update"), events()},
 		"pvc-protection-controller": {
 			on(core, "persistentvolumeclaims", "get list watch update"), on(core, "persistentvolumeclaims/status", "update"),
 			on(core, "pods", "list watch get"), events(),
@@ -148,6 +151,11 @@ func controllerRoles() map[string][]rbacv1.PolicyRule {
 			on("apps", "controllerrevisions", "get create delete update patch list watch"),
 			on(core, "persistentvolumeclaims", "get create list watch"), on(core, "persistentvolumeclaims", "update delete"),
 			on(core, "pods/finalizers", "update"), events(),
+		},
+		"storage-version-migrator-controller": {
+			on("*", "*", "list patch"), on("apiextensions.k8s.io", "customresourcedefinitions", "get"),
+			on("apiextensions.k8s.io", "customresourcedefinitions/status", "patch"),
+			on("storagemigration.k8s.io", "storageversionmigrations/status", "update"),
 		},
 		"ttl-after-finished-controller": {on("batch", "jobs", "get list watch delete"), events()},
 		"ttl-controller":                {on(core, "nodes", "update patch list watch"), events()},

@@ -22,7 +22,8 @@ func peoplesRoles() []rbacv1.ClusterRole {
 			on(core, "pods pods/attach pods/proxy pods/exec pods/portforward", write),
 			on(core, "pods/eviction", "create"),
 			on(core, "replicationcontrollers replicationcontrollers/scale serviceaccounts services services/proxy "+
-				"persistentvolumeclaims configmaps secrets events", write),
+				"persistentvolumeclaims configmaps secrets", write),
+			on(core+" events.k8s.io", "events", write),
 			on(core, "serviceaccounts/token", "create"),
 			on("apps", "statefulsets statefulsets/scale daemonsets deployments deployments/scale deployments/rollback "+
 				"replicasets replicasets/scale", write),
@@ -33,13 +34,15 @@ func peoplesRoles() []rbacv1.ClusterRole {
 			on("policy", "poddisruptionbudgets", write),
 			on("networking.k8s.io", "networkpolicies ingresses", write),
 			on("coordination.k8s.io", "leases", readWrite),
+			on("resource.k8s.io", "resourceclaims resourceclaimtemplates", write),
 		)),
 		partOf("view", clusterRole("system:aggregate-to-view",
 			on(core, "pods replicationcontrollers replicationcontrollers/scale serviceaccounts services services/status "+
 				"endpoints persistentvolumeclaims persistentvolumeclaims/status configmaps", read),
-			on(core, "limitranges resourcequotas bindings events pods/status resourcequotas/status namespaces/status "+
+			on(core, "limitranges resourcequotas bindings pods/status resourcequotas/status namespaces/status "+
 				"replicationcontrollers/status pods/log", read),
 			on(core, "namespaces", read),
+			on(core+" events.k8s.io", "events", read),
 			on("discovery.k8s.io", "endpointslices", read),
 			on("apps", "controllerrevisions statefulsets statefulsets/status statefulsets/scale daemonsets daemonsets/status "+
 				"deployments deployments/status deployments/scale replicasets replicasets/status replicasets/scale", read),
@@ -49,12 +52,14 @@ func peoplesRoles() []rbacv1.ClusterRole {
 				"ingresses/status replicasets replicasets/scale replicasets/status replicationcontrollers/scale networkpolicies", read),
 			on("policy", "poddisruptionbudgets poddisruptionbudgets/status", read),
 			on("networking.k8s.io", "networkpolicies ingresses ingresses/status", read),
+			on("resource.k8s.io", "resourceclaims resourceclaims/status resourceclaimtemplates", read),
 		)),
 		partOf("view", partOf("edit", partOf("admin", clusterRole("system:aggregated-metrics-reader",
 			on("metrics.k8s.io", "pods nodes", read),
 		)))),
 		clusterRole("system:monitoring",
-			urls("/metrics /metrics/slis /livez /readyz /healthz /livez/* /readyz/* /healthz/* /statusz /flagz", "get")),
+			urls("/metrics /metrics/slis /livez /readyz /healthz /livez/* /readyz/* /healthz/* /statusz /flagz", "get"),
+			on(core, "nodes/metrics", "get")),
 		clusterRole("system:discovery",
 			urls("/livez /readyz /healthz /version /version/ /openapi /openapi/* /api /api/* /apis /apis/*", "get")),
 		clusterRole("system:public-info-viewer", urls("/livez /readyz /healthz /version /version/", "get")),
@@ -63,7 +68,8 @@ func peoplesRoles() []rbacv1.ClusterRole {
 			on("authentication.k8s.io", "selfsubjectreviews", "create"),
 		),
 		clusterRole("system:service-account-issuer-discovery",
-			urls("/.well-known/openid-configuration /openid/v1/jwks", "get")),
+			urls("/.well-known/openid-configuration /.well-known/openid-configuration/ /openid/v1/jwks /openid/v1/jwks/", "get")),
+		clusterRole("system:cluster-trust-bundle-discovery", on("certificates.k8s.io", "clustertrustbundles", read)),
 		clusterRole("system:certificates.k8s.io:certificatesigningrequests:nodeclient",
 			on("certificates.k8s.io", "certificatesigningrequests/nodeclient", "create")),
 		clusterRole("system:certificates.k8s.io:certificatesigningrequests:selfnodeclient",

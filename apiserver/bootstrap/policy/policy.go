@@ -43,6 +43,7 @@ func ClusterRoleBindings() []rbacv1.ClusterRoleBinding {
 		bind("system:basic-user", "system:basic-user", everybody),
 		bind("system:public-info-viewer", "system:public-info-viewer", everybody, strangers),
 		bind("system:service-account-issuer-discovery", "system:service-account-issuer-discovery", group("system:serviceaccounts")),
+		bind("system:cluster-trust-bundle-discovery", "system:cluster-trust-bundle-discovery", group("system:serviceaccounts")),
 		bind("system:node-proxier", "system:node-proxier", userNamed(Proxy)),
 		bind("system:kube-controller-manager", "system:kube-controller-manager", manager),
 		bind("system:kube-dns", "system:kube-dns", systemAccount("kube-dns")),
