@@ -64,7 +64,7 @@ func (g *Getter) uncached(config *storagebackend.ConfigForResource, prefix strin
 	if err != nil {
 		return nil, nil, err
 	}
-	return store, factory.DestroyFunc(sync.OnceFunc(closeStore)), nil
+	return answering{store}, factory.DestroyFunc(sync.OnceFunc(closeStore)), nil
 }
 
 func (g *Getter) cached(config *storagebackend.ConfigForResource, prefix string, keyFunc func(runtime.Object) (string, error),
@@ -96,7 +96,7 @@ func (g *Getter) cached(config *storagebackend.ConfigForResource, prefix string,
 	}
 	delegator := cacher.NewCacheDelegator(cached, store)
 	forget := g.Backend.caches.add(watchCache{cached, store})
-	return delegator, factory.DestroyFunc(sync.OnceFunc(func() {
+	return answering{delegator}, factory.DestroyFunc(sync.OnceFunc(func() {
 		forget()
 		delegator.Stop()
 		cached.Stop()
