@@ -146,7 +146,7 @@ func TestBodies(t *testing.T) {
 		"null":                         {"", `null`, "", 422},
 		"a string":                     {"", `"x"`, "", 400},
 		"nothing":                      {"", ``, "", 400},
-		"aliases that multiply":        {"", "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e]\ng: [*f,*f,*f,*f,*f,*f,*f,*f]\n", "application/yaml", 400},
+		"aliases that multiply":        {"", "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e]\ng: [*f,*f,*f,*f,*f,*f,*f,*f]\n", "application/yaml", 413},
 		"protobuf that is none":        {"", "k8s\x00" + strings.Repeat("\xff", 100), "application/vnd.kubernetes.protobuf", 400},
 		"protobuf of enormous lengths": {"", "k8s\x00\x0a\xff\xff\xff\xff\x07", "application/vnd.kubernetes.protobuf", 400},
 		"CBOR of enormous lengths":     {"", "\xd9\xd9\xf7\x9b\x7f\xff\xff\xff\xff\xff\xff\xff", "application/cbor", 0},
