@@ -44,7 +44,7 @@ var Metrics = map[string]Families{
 			"kubernetes_build_info", "kubernetes_feature_enabled", `workqueue_depth{name="crd_finalizer"}`, `workqueue_depth{name="autoregister"}`,
 		},
 		Prefixes: []string{
-			"aggregator_", "apiextensions_", "apiserver_", "authenticated_", "authentication_", "authorization_", "crd_", "etcd_", "field_validation_",
+			"aggregator_", "apiextensions_", "apiserver_", "authenticated_", "authentication_", "authorization_", "coxswain_apiserver_", "crd_", "etcd_", "field_validation_",
 			"grpc_", "kubernetes_", "os_fd_", "pod_security_", "rest_client_", "ssa_", "watch_cache_", "webhook_", "workqueue_", "x509_",
 		},
 		Absent: []string{"apiserver_delegated_", `workqueue_depth{name="deployment-controller"}`, `workqueue_depth{name="DynamicCABundle-client-ca"}`},
