@@ -41,8 +41,11 @@ func TestControllers(t *testing.T) {
 }
 
 var _ = BeforeSuite(func() {
-	var err error
-	server, err = env.Start(env.Options{Args: []string{"--advertise-address=192.0.2.1"}})
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	Expect(err).NotTo(HaveOccurred())
+	server, err = env.Start(env.Options{Args: []string{
+		"--advertise-address=192.0.2.1", "--kubelet-loopback-endpoints=" + listener.Addr().String(), // where our agent is
+	}})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() { Expect(server.Stop()).To(Succeed()) })
 	admin, err = client.New(server.Config, client.Options{Scheme: apis.NewClientScheme()})
@@ -52,8 +55,6 @@ var _ = BeforeSuite(func() {
 	Expect(err).NotTo(HaveOccurred())
 	start(manager.Start)
 	Eventually(manager.Ready()).Should(BeClosed())
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	Expect(err).NotTo(HaveOccurred())
 	nodeAgent = &agent{client: admin, listener: listener}
 	start(nodeAgent.serve)
 	start(nodeAgent.run)
