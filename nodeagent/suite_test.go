@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -43,6 +44,8 @@ var (
 	server *env.Environment
 	admin  client.Client
 	dir    string
+	// agentAddress is where the node's own server listens: on loopback, which the API server must be told.
+	agentAddress string
 	// node is the agent that runs now, stopNode ends it.
 	node     *nodeagent.Agent
 	stopNode func()
@@ -63,8 +66,10 @@ func TestNodeAgent(t *testing.T) {
 }
 
 var _ = BeforeSuite(func(ctx context.Context) {
-	var err error
-	server, err = env.Start(env.Options{Args: []string{"--advertise-address=192.0.2.1"}})
+	port, err := env.FreePort()
+	Expect(err).NotTo(HaveOccurred())
+	agentAddress = net.JoinHostPort(nodeIP, strconv.Itoa(port))
+	server, err = env.Start(env.Options{Args: []string{"--advertise-address=192.0.2.1", "--kubelet-loopback-endpoints=" + agentAddress}})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() { Expect(server.Stop()).To(Succeed()) })
 	admin, err = client.New(server.Config, client.Options{Scheme: apis.NewClientScheme()})
@@ -100,7 +105,7 @@ func config() nodeagent.Config {
 		RootDir: filepath.Join(dir, "node"), Bridge: bridge, CgroupRoot: cgroup,
 		Containerd: containerd.Config{State: filepath.Join(dir, "r"), ImageDir: filepath.Join(dir, "images")},
 		ClusterDNS: []string{"10.96.0.10"},
-		Addresses:  []string{net.JoinHostPort(nodeIP, "0")}, ClientCAFile: server.PKI.CA.CertFile(),
+		Addresses:  []string{agentAddress}, ClientCAFile: server.PKI.CA.CertFile(),
 		TLS: &tls.Config{MinVersion: tls.VersionTLS12, ClientAuth: tls.RequestClientCert, Certificates: []tls.Certificate{serving}},
 	}
 }
