@@ -16,6 +16,7 @@ func All() []scenario.Scenario {
 		startPod(),
 		api(),
 		apiEmbedded(),
+		flood(),
 		schedule(),
 		services(),
 	}
