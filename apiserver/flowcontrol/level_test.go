@@ -95,10 +95,10 @@ func hashOf(flow string) uint64 {
 
 // start sends n requests of a flow, each of which executes until finish is called for it.
 func (h *harness) start(ctx context.Context, flow string, n, seats int) {
+	ctx = genericapirequest.WithUser(ctx, &user.DefaultInfo{Name: flow})
+	ctx = genericapirequest.WithRequestInfo(ctx, &genericapirequest.RequestInfo{Verb: "list"})
 	for range n {
 		h.group.Go(func() {
-			ctx = genericapirequest.WithUser(ctx, &user.DefaultInfo{Name: flow})
-			ctx = genericapirequest.WithRequestInfo(ctx, &genericapirequest.RequestInfo{Verb: "list"})
 			req, _ := h.set.StartRequest(ctx, &fcrequest.WorkEstimate{InitialSeats: uint64(seats)}, hashOf(flow), flow, "schema", nil, nil, func(bool) {})
 			executed := false
 			if req != nil {
